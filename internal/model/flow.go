@@ -44,7 +44,9 @@ type Batch struct {
 	AgentID  string
 	Sequence uint64
 	// Taken is when the batch was closed, by the agent's wall clock.
-	Taken     time.Time
+	Taken time.Time
+	// Mono is CLOCK_MONOTONIC at the same instant, nanoseconds.
+	Mono      uint64
 	Interval  time.Duration
 	Flows     []Flow
 	Listeners []BoundListener

@@ -677,7 +677,9 @@ type Endpoint struct {
 	Netns            uint32 `protobuf:"varint,17,opt,name=netns,proto3" json:"netns,omitempty"`
 	NetnsName        string `protobuf:"bytes,18,opt,name=netns_name,json=netnsName,proto3" json:"netns_name,omitempty"`
 	// Attribute name → where it was learned: cgroup-path, runtime, environment, proc, netns, kernel.
-	Evidence      map[string]string `protobuf:"bytes,19,rep,name=evidence,proto3" json:"evidence,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Evidence map[string]string `protobuf:"bytes,19,rep,name=evidence,proto3" json:"evidence,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Set for Aeolus' own processes.
+	Own           bool `protobuf:"varint,20,opt,name=own,proto3" json:"own,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -843,6 +845,13 @@ func (x *Endpoint) GetEvidence() map[string]string {
 		return x.Evidence
 	}
 	return nil
+}
+
+func (x *Endpoint) GetOwn() bool {
+	if x != nil {
+		return x.Own
+	}
+	return false
 }
 
 // Listener is a listening socket: it names the server of an address before the first connection.
@@ -1141,7 +1150,7 @@ const file_aeolus_flow_v1_flow_proto_rawDesc = "" +
 	"\x0fsmoothed_rtt_us\x18\x13 \x03(\rR\rsmoothedRttUs\x12\x1c\n" +
 	"\n" +
 	"min_rtt_us\x18\x14 \x03(\rR\bminRttUs\x12!\n" +
-	"\fhandshake_us\x18\x15 \x03(\rR\vhandshakeUs\"\x96\x05\n" +
+	"\fhandshake_us\x18\x15 \x03(\rR\vhandshakeUs\"\xa8\x05\n" +
 	"\bEndpoint\x12\x1a\n" +
 	"\bworkload\x18\x01 \x01(\tR\bworkload\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n" +
@@ -1166,7 +1175,8 @@ const file_aeolus_flow_v1_flow_proto_rawDesc = "" +
 	"\x05netns\x18\x11 \x01(\rR\x05netns\x12\x1d\n" +
 	"\n" +
 	"netns_name\x18\x12 \x01(\tR\tnetnsName\x12B\n" +
-	"\bevidence\x18\x13 \x03(\v2&.aeolus.flow.v1.Endpoint.EvidenceEntryR\bevidence\x1a;\n" +
+	"\bevidence\x18\x13 \x03(\v2&.aeolus.flow.v1.Endpoint.EvidenceEntryR\bevidence\x12\x10\n" +
+	"\x03own\x18\x14 \x01(\bR\x03own\x1a;\n" +
 	"\rEvidenceEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"T\n" +
