@@ -102,3 +102,24 @@ func (*Namespace) NftRules() (string, error) { return "", ErrUnsupported }
 
 // DisableConntrack answers ErrUnsupported.
 func (*Namespace) DisableConntrack() error { return ErrUnsupported }
+
+// Counters answers ErrUnsupported.
+func (*Namespace) Counters() (Counters, error) { return nil, ErrUnsupported }
+
+// Index knows where the host's network namespaces are; there are none on this system.
+type Index struct{}
+
+// NewIndex makes an empty index.
+func NewIndex(string) *Index { return new(Index) }
+
+// Refresh answers ErrUnsupported.
+func (*Index) Refresh() ([]Place, error) { return nil, ErrUnsupported }
+
+// Find finds nothing.
+func (*Index) Find(uint32) (Place, bool) { return Place{}, false }
+
+// Open answers ErrUnsupported.
+func (*Index) Open(uint32) (*Namespace, error) { return nil, ErrUnsupported }
+
+// NoRoute answers ErrUnsupported.
+func (*Index) NoRoute(uint32, netip.Addr) (bool, error) { return false, ErrUnsupported }
