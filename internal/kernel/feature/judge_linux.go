@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package feature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
+)
+
+// errState goes with no: the host was set up otherwise. It is not an error of the kernel's.
+var errState = errors.New("set up otherwise")
+
+// errNotHeld goes with no: a capability that this process lacks.
+var errNotHeld = errors.New("this process does not have it")
+
+// errUnmounted goes with unknown: the trial needs a file system that is not there.
+var errUnmounted = errors.New("not mounted")
+
+// errnoNotSupported is the kernel's own ENOTSUPP, which is not meant for user space and reaches it nevertheless.
+const errnoNotSupported = unix.Errno(524)
+
+// absent lists errors by which a kernel says that it knows no such thing. The trial programs are valid, so that an
+// invalid argument can only mean a program type, helper or attach type that this kernel has not heard of.
+var absent = []error{
+	ebpf.ErrNotSupported, btf.ErrNotFound, fs.ErrNotExist, errState, errNotHeld, errNeverRan,
+	unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, errnoNotSupported, unix.ENODEV, unix.ENXIO, unix.E2BIG,
+}
+
+// judge turns the error of a trial into a verdict and the error to show.
+func judge(err error, privileged bool) (Verdict, error) {
+	if err == nil {
+		return Yes, nil
+	}
+	if errors.Is(err, errUnmounted) || errors.Is(err, context.Canceled) {
+		return Unknown, err
+	}
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		return judgeRefusal(err, privileged)
+	}
+	if slices.ContainsFunc(absent, func(sign error) bool { return errors.Is(err, sign) }) {
+		return No, err
+	}
+	// Out of memory, interrupted, busy: it says nothing about the kernel.
+	return Unknown, err
+}
+
+// judgeRefusal tells a verifier's refusal, a policy's, and the want of privilege apart. The verifier explains itself
+// (and refuses with EACCES); a policy gives EPERM before a word was written to the log.
+func judgeRefusal(err error, privileged bool) (Verdict, error) {
+	if !privileged {
+		return Unknown, fmt.Errorf("%w (needs CAP_SYS_ADMIN, or CAP_BPF with CAP_PERFMON and CAP_NET_ADMIN): %w",
+			ErrPermission, err)
+	}
+	var explained *ebpf.VerifierError
+	if errors.As(err, &explained) && len(explained.Log) > 0 {
+		return No, err
+	}
+	return No, fmt.Errorf("%w: %w", ErrDenied, err)
+}
