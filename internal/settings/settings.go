@@ -103,12 +103,12 @@ func applyNode(flags *pflag.FlagSet, key, value *yaml.Node, given map[string]boo
 	case value.Kind == yaml.SequenceNode && several:
 		for _, item := range value.Content {
 			if item.Kind != yaml.ScalarNode {
-				return fmt.Errorf("%s: expected %s, got %s", key.Value, expected(f), kind(item))
+				return fmt.Errorf("%s: expected %s, got %s", key.Value, Expected(f), kind(item))
 			}
 			values = append(values, item.Value)
 		}
 	default:
-		return fmt.Errorf("%s: expected %s, got %s", key.Value, expected(f), kind(value))
+		return fmt.Errorf("%s: expected %s, got %s", key.Value, Expected(f), kind(value))
 	}
 	if given[f.Name] {
 		return nil
@@ -124,18 +124,18 @@ func applyNode(flags *pflag.FlagSet, key, value *yaml.Node, given map[string]boo
 func set(f *pflag.Flag, values []string) error {
 	if list, ok := f.Value.(pflag.SliceValue); ok && len(values) != 1 {
 		if err := list.Replace(values); err != nil {
-			return fmt.Errorf("expected %s, got %q", expected(f), values)
+			return fmt.Errorf("expected %s, got %q", Expected(f), values)
 		}
 		return nil
 	}
 	if err := f.Value.Set(values[0]); err != nil {
-		return fmt.Errorf("expected %s, got %q", expected(f), values[0])
+		return fmt.Errorf("expected %s, got %q", Expected(f), values[0])
 	}
 	return nil
 }
 
-// expected says in words what a flag takes.
-func expected(f *pflag.Flag) string {
+// Expected says in words what a flag takes.
+func Expected(f *pflag.Flag) string {
 	switch f.Value.Type() {
 	case "bool":
 		return "true or false"

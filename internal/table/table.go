@@ -79,6 +79,7 @@ func (t *Table) Len() int { return len(t.rows) }
 func (t *Table) Write(w io.Writer, style Style) error {
 	stream := newStream(w, style, t.visible(style))
 	for i, column := range stream.columns {
+		stream.widths[i] = len(column.Name)
 		for _, row := range t.rows {
 			stream.widths[i] = max(stream.widths[i], columns(stream.clip(i, clean(row[column.at].Text))))
 		}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestExitCode(t *testing.T) {
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		code int
+		says string
+	}{
+		{"well", t.Context(), nil, exitOK, ""},
+		{"usage", t.Context(), usagef("what is %s", "that"), exitUsage, "aeolus: what is that\n"},
+		{"failure", t.Context(), errors.New("opening x: gone"), exitFailure, "aeolus: opening x: gone\n"},
+		{"hint", t.Context(), hint(errors.New("opening x: gone"), "try y"), exitFailure, "aeolus: opening x: gone (try y)\n"},
+		{"said", t.Context(), errSilent, exitFailure, ""},
+		{"broken pipe", t.Context(), fmt.Errorf("x: %w", &os.PathError{Op: "write", Err: syscall.EPIPE}), exitOK, ""},
+		{"interrupted", cancelled, fmt.Errorf("asking: %w", context.Canceled), exitInterrupted, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var errs bytes.Buffer
+			require.Equal(t, c.code, exitCode(c.ctx, Params{Err: &errs}, c.err))
+			require.Equal(t, c.says, errs.String())
+		})
+	}
+}
