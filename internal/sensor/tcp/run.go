@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tcp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aeolus-ebpf/aeolus/internal/kernel/clock"
+	"github.com/aeolus-ebpf/aeolus/internal/kernel/iter"
+	"github.com/aeolus-ebpf/aeolus/internal/kernel/load"
+	"github.com/aeolus-ebpf/aeolus/internal/kernel/ring"
+	"github.com/aeolus-ebpf/aeolus/internal/model"
+	"github.com/aeolus-ebpf/aeolus/internal/sensor"
+)
+
+// The passes of adoption, as tcp.bpf.c numbers them.
+const (
+	adoptListeners uint32 = iota
+	adoptSockets
+	adoptOwners
+)
+
+// run is the sensor between attaching and detaching.
+type run struct {
+	sensor *tcpSensor
+	set    *load.Set
+	sink   sensor.Sink
+
+	urgent, bulk   *ring.Reader
+	walker, adopts *iter.Walker
+	urgentAccount  *account
+	bulkAccount    *account
+
+	decoder *decoder
+	batch   []record
+	// inherited is set while a walk has shown connections that still have their listener's process.
+	inherited bool
+	corrected time.Time
+}
+
+func newRun(s *tcpSensor, set *load.Set, sink sensor.Sink) (r *run, err error) {
+	r = &run{
+		sensor: s, set: set, sink: sink, decoder: newDecoder(),
+		urgentAccount: newAccount(s.settings.Ledger, "tcp.urgent"),
+		bulkAccount:   newAccount(s.settings.Ledger, "tcp.bulk"),
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.close())
+		}
+	}()
+	if r.urgent, err = ring.New(set.Maps[objectMapUrgent]); err != nil {
+		return nil, err
+	}
+	if r.bulk, err = ring.New(set.Maps[objectMapBulk]); err != nil {
+		return nil, err
+	}
+	walk, err := set.Iterator(objectProgTcpWalk, objectMapKept)
+	if err != nil {
+		return nil, err
+	}
+	r.walker = iter.New(walk, snapshotSize)
+	adopt, err := set.Iterator(objectProgTcpAdopt, "")
+	if err != nil {
+		return nil, err
+	}
+	r.adopts = iter.New(adopt, snapshotSize)
+	return r, nil
+}
+
+func (r *run) close() error {
+	var errs []error
+	for _, reader := range []*ring.Reader{r.urgent, r.bulk} {
+		if reader != nil {
+			errs = append(errs, reader.Close())
+		}
+	}
+	for _, walker := range []*iter.Walker{r.walker, r.adopts} {
+		if walker != nil {
+			errs = append(errs, walker.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// pass runs one pass over the files of all processes.
+func (r *run) pass(number uint32) error {
+	if err := r.set.Variables["adopt_pass"].Set(number); err != nil {
+		return fmt.Errorf("choosing a pass of adoption: %w", err)
+	}
+	return r.adopts.Walk(func([]byte) {})
+}
+
+// adopt takes over what is older than the sensor. Everything is attached by now, so that nothing falls between.
+func (r *run) adopt() error {
+	if err := r.pass(adoptListeners); err != nil {
+		return err
+	}
+	return r.pass(adoptSockets)
+}
+
+func (r *run) serve(ctx context.Context, ready func()) error {
+	var wait sync.WaitGroup
+	var urgentErr error
+	wait.Go(func() { urgentErr = r.readUrgent() })
+	err := r.walk(true)
+	if err == nil {
+		ready()
+		err = r.readBulk(ctx)
+	}
+	// The programs are stopped first: then what the rings hold is all there is.
+	err = errors.Join(err, r.set.Detach(), r.urgent.Stop())
+	wait.Wait()
+	return errors.Join(err, urgentErr, r.drain(), r.settle())
+}
+
+func (r *run) readUrgent() error {
+	d := newDecoder()
+	for {
+		raw, ok, err := r.urgent.Next()
+		if err != nil || !ok {
+			return err
+		}
+		var rec record
+		if err := d.identity(raw, &rec); err != nil {
+			r.urgentAccount.dropped(lostMalformed, 1)
+			continue
+		}
+		event := sensor.Event{Kind: model.EventRetrying, Conn: rec.conn, ByPeer: rec.byPeer, Read: clock.Monotonic()}
+		if rec.kind == recordFailed {
+			event.Kind = eventOf(&rec.conn)
+		}
+		r.sink.Event(event)
+		r.urgentAccount.delivered(1)
+	}
+}
+
+// eventOf names a failure. A connection that was established and then timed out was not a failed connect.
+func eventOf(c *model.Connection) model.EventKind {
+	if c.Established != 0 || c.Adopted && c.Failure == model.FailureReset {
+		return model.EventReset
+	}
+	return model.EventOf(c.Failure)
+}
+
+func (r *run) readBulk(ctx context.Context) error {
+	p := r.sensor.parameters
+	began := time.Now()
+	nextWalk, nextFull := began.Add(p.walk), began.Add(p.fullWalk)
+	for ctx.Err() == nil {
+		if err := r.bulk.Batch(time.Now().Add(p.poll), r.collect); err != nil {
+			return err
+		}
+		r.deliver()
+		now := time.Now()
+		if now.Before(nextWalk) {
+			continue
+		}
+		full := !now.Before(nextFull)
+		if full {
+			nextFull = now.Add(p.fullWalk)
+		}
+		if err := r.walk(full); err != nil {
+			return err
+		}
+		nextWalk = now.Add(p.walk)
+		if err := r.correctOwners(now); err != nil {
+			return err
+		}
+		if err := r.settle(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect decodes a bulk record into the batch.
+func (r *run) collect(raw []byte) {
+	var rec record
+	if err := r.decoder.snapshot(raw, &rec); err != nil {
+		r.bulkAccount.dropped(lostMalformed, 1)
+		return
+	}
+	r.batch = append(r.batch, rec)
+	if len(r.batch) >= maxBatch {
+		r.deliver()
+	}
+}
+
+// maxBatch bounds what is held between the ring and the sink.
+const maxBatch = 8192
+
+// deliver hands the batch to the sink, in the order in which the kernel took it.
+func (r *run) deliver() {
+	if len(r.batch) == 0 {
+		return
+	}
+	slices.SortStableFunc(r.batch, func(a, b record) int { return cmp.Compare(a.conn.Taken, b.conn.Taken) })
+	connections := make([]model.Connection, 0, len(r.batch))
+	var listeners []model.Listener
+	for i := range r.batch {
+		rec := &r.batch[i]
+		if rec.kind == recordConnection {
+			connections = append(connections, rec.conn)
+			continue
+		}
+		listeners = append(listeners, model.Listener{
+			Cookie: rec.conn.Cookie, Local: rec.conn.Local, Owner: rec.conn.Owner, Gone: rec.kind == recordListenerGone,
+		})
+	}
+	if len(connections) > 0 {
+		r.sink.Connections(connections)
+	}
+	if len(listeners) > 0 {
+		r.sink.Listeners(listeners)
+	}
+	r.bulkAccount.delivered(uint64(len(r.batch)))
+	r.batch = r.batch[:0]
+}
+
+// walk reports what moved since the last one, or every socket.
+func (r *run) walk(full bool) error {
+	everything := uint32(0)
+	if full {
+		everything = 1
+	}
+	if err := r.set.Variables["walk_everything"].Set(everything); err != nil {
+		return fmt.Errorf("choosing what to walk over: %w", err)
+	}
+	began := clock.Monotonic()
+	err := r.walker.Walk(func(raw []byte) {
+		r.walked(raw)
+		r.collect(raw)
+	})
+	if err != nil {
+		return err
+	}
+	// What closed during the walk is in the ring, and goes out with it, sorted: a connection never rises again.
+	if err := r.bulk.Batch(time.Now(), r.collect); err != nil {
+		return err
+	}
+	r.deliver()
+	if full {
+		r.sink.Walked(began)
+	}
+	return nil
+}
+
+func (r *run) walked(raw []byte) {
+	r.bulkAccount.entered(1)
+	if raw[4]&flagInherited != 0 {
+		r.inherited = true
+	}
+}
+
+// correctEvery bounds how often the files of all processes are looked through.
+const correctEvery = 5 * time.Second
+
+// correctOwners finds out which processes hold connections that still have their listener's.
+func (r *run) correctOwners(now time.Time) error {
+	if !r.inherited || now.Sub(r.corrected) < correctEvery {
+		return nil
+	}
+	r.inherited = false
+	r.corrected = now
+	return r.pass(adoptOwners)
+}
+
+// drain delivers what the rings hold after the programs have stopped.
+func (r *run) drain() error {
+	if err := r.bulk.Batch(time.Now(), r.collect); err != nil {
+		return err
+	}
+	r.deliver()
+	return nil
+}
+
+// settle brings the books up to what the kernel has counted.
+func (r *run) settle() error {
+	counts, err := readAccounts(r.set.Maps[objectMapAccounts])
+	if err != nil {
+		return err
+	}
+	r.urgentAccount.observe(counts.UrgentAttempts, map[string]uint64{
+		lostRingFull:    counts.UrgentFull,
+		lostOwnerBucket: counts.UrgentOwnerBucket,
+		lostCPUBucket:   counts.UrgentCpuBucket,
+	})
+	// What never came to an attempt to write is counted as one, so that what went in stays the sum of the rest.
+	skipped := r.set.Skipped()
+	r.bulkAccount.observe(counts.BulkAttempts+counts.StorageFull+counts.TableFull+skipped, map[string]uint64{
+		lostRingFull:    counts.BulkFull,
+		lostStorageFull: counts.StorageFull,
+		lostTableFull:   counts.TableFull,
+		lostNestedRun:   skipped,
+	})
+	return nil
+}
