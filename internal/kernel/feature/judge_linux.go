@@ -20,6 +20,9 @@ var errState = errors.New("set up otherwise")
 // errNotHeld goes with no: a capability that this process lacks.
 var errNotHeld = errors.New("this process does not have it")
 
+// errWrongResult goes with no: the program was accepted and does something else.
+var errWrongResult = errors.New("accepted, but does something else")
+
 // errUnmounted goes with unknown: the trial needs a file system that is not there.
 var errUnmounted = errors.New("not mounted")
 
@@ -29,7 +32,7 @@ const errnoNotSupported = unix.Errno(524)
 // absent lists errors by which a kernel says that it knows no such thing. The trial programs are valid, so that an
 // invalid argument can only mean a program type, helper or attach type that this kernel has not heard of.
 var absent = []error{
-	ebpf.ErrNotSupported, btf.ErrNotFound, fs.ErrNotExist, errState, errNotHeld, errNeverRan,
+	ebpf.ErrNotSupported, btf.ErrNotFound, fs.ErrNotExist, errState, errNotHeld, errNeverRan, errWrongResult,
 	unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, errnoNotSupported, unix.ENODEV, unix.ENXIO, unix.E2BIG,
 }
 
