@@ -9,6 +9,7 @@ package sensor
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
@@ -53,7 +54,11 @@ type Event struct {
 }
 
 // Sink takes what a sensor reports. Its methods are called from different goroutines, one goroutine a method; they must
-// not block, and must not keep the slices.
+// not block, and must not keep the slices. Connections, Listeners and Walked come from the same goroutine, in the order of
+// the kernel's stamps.
+//
+// A program may connect a socket again after it failed or ended: then the cookie comes again with another Opened, after the
+// earlier connection was shown as closed.
 type Sink interface {
 	// Event is called for each urgent record, in the order of the ring.
 	Event(Event)
@@ -61,7 +66,10 @@ type Sink interface {
 	Connections([]model.Connection)
 	// Listeners takes listening sockets as they come and go.
 	Listeners([]model.Listener)
-	// Walked says that a walk over all sockets that began at this CLOCK_MONOTONIC instant has been reported whole.
+	// Walked says that a walk over all sockets that began at this CLOCK_MONOTONIC instant has been reported whole: moved or
+	// not, each open connection and each listener was shown, in calls between which nothing else came. What was known
+	// before that instant, was not shown as closed, and was not shown with a Taken at or after it, is gone, and how it
+	// ended was lost. There are also walks of what moved alone, which say nothing here.
 	Walked(began uint64)
 }
 
@@ -73,10 +81,18 @@ type Settings struct {
 	Cgroup1Subsystem string
 	// Cgroup2Root is where the v2 hierarchy is mounted; empty when it is not.
 	Cgroup2Root string
+	// Routes, if set, tells connects that failed for want of a route from those that were never sent for another reason.
+	Routes RouteChecker
 	// Parameters come from the assignment.
 	Parameters map[string]string
 	Ledger     *loss.Ledger
 	Logger     *slog.Logger
+}
+
+// RouteChecker looks up routes as a network namespace has them now. It may be called from several goroutines.
+type RouteChecker interface {
+	// NoRoute tells whether the namespace has no way to an address.
+	NoRoute(netns uint32, remote netip.Addr) (bool, error)
 }
 
 // Scope is what an agent takes for its node. At most one of its fields is set.

@@ -34,15 +34,17 @@ const (
 	flagAdopted = 1 << iota
 	flagInherited
 	flagByPeer
+	flagWasEstablished
 )
 
 var errRecord = errors.New("malformed record")
 
 // record is a kernel record, decoded.
 type record struct {
-	kind   uint8
-	byPeer bool
-	conn   model.Connection
+	kind           uint8
+	byPeer         bool
+	wasEstablished bool
+	conn           model.Connection
 }
 
 // decoder decodes records. It keeps the names of processes, so that a record of a known one allocates nothing.
@@ -63,7 +65,7 @@ func (d *decoder) identity(b []byte, r *record) error {
 		return fmt.Errorf("%w: layout %d, kind %d", errRecord, b[7], b[0])
 	}
 	flags := b[4]
-	*r = record{kind: b[0], byPeer: flags&flagByPeer != 0}
+	*r = record{kind: b[0], byPeer: flags&flagByPeer != 0, wasEstablished: flags&flagWasEstablished != 0}
 	c := &r.conn
 	c.Role = model.Role(b[1])
 	if c.Role > model.RoleServer {

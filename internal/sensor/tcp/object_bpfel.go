@@ -77,10 +77,13 @@ type objectTcpKept struct {
 		_     [4]byte
 	}
 	Role                 uint8
-	Flags                uint8
+	Inherited            uint8
+	Adopted              uint8
+	Pending              uint8
+	Closed               uint8
+	Changed              uint8
 	SynRetransmits       uint8
-	Unsent               uint8
-	_                    [4]byte
+	Unused               uint8
 	Opened               uint64
 	Established          uint64
 	BaseSentBytes        uint64
@@ -96,8 +99,8 @@ type objectTcpKept struct {
 	RoundsSent           uint16
 	RoundsReceived       uint16
 	PendingPort          uint16
-	Unused               uint16
-	Pending              [4]uint32
+	UnusedToo            uint16
+	PendingAddress       [4]uint32
 }
 
 type objectTcpSnapshot struct {

@@ -37,6 +37,7 @@ type run struct {
 	urgentAccount  *account
 	bulkAccount    *account
 
+	routes  *routes
 	decoder *decoder
 	batch   []record
 	// inherited is set while a walk has shown connections that still have their listener's process.
@@ -46,7 +47,7 @@ type run struct {
 
 func newRun(s *tcpSensor, set *load.Set, sink sensor.Sink) (r *run, err error) {
 	r = &run{
-		sensor: s, set: set, sink: sink, decoder: newDecoder(),
+		sensor: s, set: set, sink: sink, decoder: newDecoder(), routes: newRoutes(s.settings.Routes, s.logger),
 		urgentAccount: newAccount(s.settings.Ledger, "tcp.urgent"),
 		bulkAccount:   newAccount(s.settings.Ledger, "tcp.bulk"),
 	}
@@ -132,21 +133,22 @@ func (r *run) readUrgent() error {
 			r.urgentAccount.dropped(lostMalformed, 1)
 			continue
 		}
-		event := sensor.Event{Kind: model.EventRetrying, Conn: rec.conn, ByPeer: rec.byPeer, Read: clock.Monotonic()}
-		if rec.kind == recordFailed {
-			event.Kind = eventOf(&rec.conn)
-		}
-		r.sink.Event(event)
+		read := clock.Monotonic()
+		r.routes.refine(&rec.conn)
+		r.sink.Event(sensor.Event{Kind: eventOf(&rec), Conn: rec.conn, ByPeer: rec.byPeer, Read: read})
 		r.urgentAccount.delivered(1)
 	}
 }
 
-// eventOf names a failure. A connection that was established and then timed out was not a failed connect.
-func eventOf(c *model.Connection) model.EventKind {
-	if c.Established != 0 || c.Adopted && c.Failure == model.FailureReset {
+// eventOf names what an urgent record tells. However an established connection broke, it was not a connect that failed.
+func eventOf(r *record) model.EventKind {
+	switch {
+	case r.kind == recordRetrying:
+		return model.EventRetrying
+	case r.wasEstablished:
 		return model.EventReset
 	}
-	return model.EventOf(c.Failure)
+	return model.EventOf(r.conn.Failure)
 }
 
 func (r *run) readBulk(ctx context.Context) error {
@@ -187,6 +189,7 @@ func (r *run) collect(raw []byte) {
 		r.bulkAccount.dropped(lostMalformed, 1)
 		return
 	}
+	r.routes.refine(&rec.conn)
 	r.batch = append(r.batch, rec)
 	if len(r.batch) >= maxBatch {
 		r.deliver()

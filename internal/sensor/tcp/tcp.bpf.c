@@ -31,7 +31,17 @@ enum { EPIPE = 32, ECONNABORTED = 103, ECONNRESET = 104, ETIMEDOUT = 110, ECONNR
 enum { SHUTDOWN_MASK = 3, SOCK_DONE = 1 };
 
 // Programs as the meter numbers them.
-enum { METER_STATE, METER_RETRANSMIT, METER_RESET_SENT, METER_RESET_RECEIVED, METER_DESTROY, METER_CONNECT4, METER_CONNECT6, METER_WALK, METER_ADOPT };
+enum meter_index {
+	METER_STATE,
+	METER_RETRANSMIT,
+	METER_RESET_SENT,
+	METER_RESET_RECEIVED,
+	METER_DESTROY,
+	METER_CONNECT4,
+	METER_CONNECT6,
+	METER_WALK,
+	METER_ADOPT,
+};
 
 enum record_kind {
 	RECORD_CONNECTION = 1,
@@ -52,7 +62,14 @@ enum record_failure {
 	FAILURE_NO_ROUTE,
 	FAILURE_NEVER_SENT,
 };
-enum record_flags { RECORD_ADOPTED = 1, RECORD_INHERITED = 2, RECORD_BY_PEER = 4 };
+enum record_flags {
+	RECORD_ADOPTED = 1,
+	RECORD_INHERITED = 2,
+	// The reset was received.
+	RECORD_BY_PEER = 4,
+	// It was established when it ended.
+	RECORD_WAS_ESTABLISHED = 8,
+};
 
 // What both rings carry: who, whom, when, what became of it. An urgent record is this and nothing more.
 struct tcp_identity {
@@ -108,26 +125,23 @@ struct tcp_snapshot {
 // Never used: it brings the record's type into the object's BTF, from which the Go mirror is generated.
 const struct tcp_snapshot *record_type __attribute__((unused));
 
-enum storage_flags {
-	// The process is the listener's.
-	KEPT_INHERITED = 1,
-	// Older than the sensor: base is set.
-	KEPT_ADOPTED = 2,
-	// connect() was called and no SYN_SENT has followed.
-	KEPT_PENDING = 4,
-	// The closing record is written: a walk that meets the socket now passes over it.
-	KEPT_CLOSED = 8,
-	// The next walk reports it even if it has not moved.
-	KEPT_CHANGED = 16,
-};
-
-// What is kept with each socket.
+// What is kept with each socket. The yes-or-no members are bytes and not bits, because a walk may write one while a state
+// change on another CPU writes the next.
 struct tcp_kept {
 	struct owner owner;
 	__u8 role;
-	__u8 flags;
+	// The process is the listener's.
+	__u8 inherited;
+	// Older than the sensor: base is set.
+	__u8 adopted;
+	// connect() was called and no SYN_SENT has followed.
+	__u8 pending;
+	// The closing record is written: a walk that meets the socket now passes over it.
+	__u8 closed;
+	// The next walk reports it even if it has not moved.
+	__u8 changed;
 	__u8 syn_retransmits;
-	__u8 unsent;
+	__u8 unused;
 	__u64 opened;
 	__u64 established;
 	__u64 base_sent_bytes;
@@ -145,8 +159,8 @@ struct tcp_kept {
 	__u16 rounds_received;
 	// Where a connect() that is pending wants to go.
 	__u16 pending_port;
-	__u16 unused;
-	__u32 pending[4];
+	__u16 unused_too;
+	__u32 pending_address[4];
 };
 
 struct {
@@ -197,7 +211,6 @@ static __always_inline void addresses(struct tcp_identity *id, struct sock *sk, 
 static __always_inline void identify(struct tcp_identity *id, struct sock *sk, struct tcp_sock *tp, struct tcp_kept *k)
 {
 	id->layout = LAYOUT;
-	id->cookie = bpf_get_socket_cookie(sk);
 	addresses(id, sk, tp);
 	if (!k) {
 		struct owner o = {};
@@ -209,9 +222,10 @@ static __always_inline void identify(struct tcp_identity *id, struct sock *sk, s
 		return;
 	}
 	id->role = k->role;
-	id->flags = k->flags & (KEPT_INHERITED | KEPT_ADOPTED) ? ((k->flags & KEPT_INHERITED ? RECORD_INHERITED : 0) |
-								  (k->flags & KEPT_ADOPTED ? RECORD_ADOPTED : 0)) :
-								 0;
+	if (k->inherited)
+		id->flags |= RECORD_INHERITED;
+	if (k->adopted)
+		id->flags |= RECORD_ADOPTED;
 	id->owner_kind = k->owner.kind;
 	id->owner_id = k->owner.id;
 	id->netns = k->owner.netns;
@@ -272,9 +286,9 @@ static __always_inline struct tcp_kept *keep(struct sock *sk)
 	return k;
 }
 
-static __always_inline __u8 role_by_port(struct sock *sk)
+static __always_inline __u8 role_by_port(struct sock *sk, struct tcp_sock *tp)
 {
-	struct listening at = {.netns = netns_of(sk), .port = sk->__sk_common.skc_num};
+	struct listening at = {.netns = netns_of(sk), .port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport)};
 
 	return bpf_map_lookup_elem(&listening, &at) ? ROLE_SERVER : ROLE_CLIENT;
 }
@@ -285,8 +299,9 @@ static __always_inline void adopt(struct tcp_kept *k, struct sock *sk, struct tc
 	struct tcp_snapshot s = {};
 
 	count(&s, sk, tp, NULL);
-	k->flags = KEPT_ADOPTED | KEPT_CHANGED;
-	k->role = role_by_port(sk);
+	k->adopted = 1;
+	k->changed = 1;
+	k->role = role_by_port(sk, tp);
 	k->base_sent_bytes = s.sent_bytes;
 	k->base_received_bytes = s.received_bytes;
 	k->base_sent_segments = s.sent_segments;
@@ -294,21 +309,31 @@ static __always_inline void adopt(struct tcp_kept *k, struct sock *sk, struct tc
 	k->base_retransmits = s.retransmits;
 }
 
-static __always_inline void report_never_sent(struct sock *sk, struct tcp_sock *tp, struct tcp_kept *k)
+// report_never_sent reports a connect() that was called and never reached SYN_SENT.
+static __always_inline void report_never_sent(struct sock *sk, struct tcp_sock *tp, struct tcp_kept *k, __u64 cookie)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct tcp_snapshot s = {};
 
+	k->pending = 0;
+	if (!in_scope(sk, task))
+		return;
+	owner_group(&k->owner, sk, task);
+	process_of(&k->owner, task);
 	s.id.taken = bpf_ktime_get_ns();
 	identify(&s.id, sk, tp, k);
+	s.id.cookie = cookie;
 	s.id.kind = RECORD_FAILED;
 	s.id.role = ROLE_CLIENT;
 	s.id.phase = PHASE_CLOSED;
 	s.id.failure = FAILURE_NEVER_SENT;
-	s.id.closed = s.id.taken;
+	s.id.flags = 0;
+	s.id.syn_retransmits = 0;
 	s.id.opened = 0;
 	s.id.established = 0;
+	s.id.closed = s.id.taken;
 	s.id.remote_port = bpf_ntohs(k->pending_port);
-	__builtin_memcpy(s.id.remote, k->pending, sizeof(s.id.remote));
+	__builtin_memcpy(s.id.remote, k->pending_address, sizeof(s.id.remote));
 	urgent_write(&s.id, sizeof(s.id), s.id.owner_id, s.id.taken);
 	s.id.kind = RECORD_CONNECTION;
 	bulk_write(&s, sizeof(s));
@@ -329,7 +354,8 @@ static __always_inline void on_connect(struct sock *sk)
 	owner_group(&k->owner, sk, task);
 	process_of(&k->owner, task);
 	k->role = ROLE_CLIENT;
-	k->flags = KEPT_CHANGED;
+	k->inherited = k->adopted = k->pending = k->closed = 0;
+	k->changed = 1;
 	k->syn_retransmits = 0;
 	k->established = 0;
 	k->handshake = 0;
@@ -355,13 +381,27 @@ static __always_inline void on_listen(struct sock *sk, struct tcp_sock *tp)
 	owner_group(&k->owner, sk, task);
 	process_of(&k->owner, task);
 	k->role = ROLE_LISTENER;
-	k->flags = 0;
+	k->inherited = k->adopted = k->pending = k->closed = k->changed = 0;
 	s.id.taken = bpf_ktime_get_ns();
 	identify(&s.id, sk, tp, k);
+	s.id.cookie = bpf_get_socket_cookie(sk);
 	s.id.kind = RECORD_LISTENER;
 	// The port is bound, but its place in inet_sport is written only after this transition.
 	s.id.local_port = sk->__sk_common.skc_num;
 	bulk_write(&s, sizeof(s));
+}
+
+// become_child turns the copy of its listener's storage, which an accepted socket is born with, into its own.
+static __always_inline void become_child(struct tcp_kept *k)
+{
+	k->role = ROLE_SERVER;
+	k->inherited = 1;
+	k->adopted = 0;
+	k->changed = 1;
+	k->opened = 0;
+	k->established = 0;
+	k->resets_sent = k->resets_received = 0;
+	k->reported_sent = k->reported_received = 0;
 }
 
 static __always_inline void on_established(struct sock *sk, int old)
@@ -377,10 +417,7 @@ static __always_inline void on_established(struct sock *sk, int old)
 				return;
 			owner_group(&k->owner, sk, NULL);
 		}
-		k->role = ROLE_SERVER;
-		k->flags = KEPT_CHANGED | KEPT_INHERITED;
-		k->opened = 0;
-		k->reported_sent = k->reported_received = 0;
+		become_child(k);
 		k->established = bpf_ktime_get_ns();
 		return;
 	}
@@ -398,15 +435,15 @@ static __always_inline void correct(struct tcp_kept *k, struct sock *sk, struct 
 		return;
 	owner_group(&k->owner, sk, task);
 	process_of(&k->owner, task);
-	k->flags &= ~KEPT_INHERITED;
-	k->flags |= KEPT_CHANGED;
+	k->inherited = 0;
+	k->changed = 1;
 }
 
 static __always_inline void on_closing(struct sock *sk)
 {
 	struct tcp_kept *k = bpf_sk_storage_get(&kept, sk, NULL, 0);
 
-	if (k && k->flags & KEPT_INHERITED)
+	if (k && k->inherited)
 		correct(k, sk, bpf_get_current_task_btf());
 }
 
@@ -457,14 +494,16 @@ static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int o
 		}
 	}
 	if (k) {
+		if (k->role == ROLE_LISTENER && old != TCP_LISTEN)
+			become_child(k);
 		// Closing by close() has shut both directions already, and runs in the process that calls it.
-		if (k->flags & KEPT_INHERITED && sk->sk_shutdown == SHUTDOWN_MASK &&
-		    (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT))
+		if (k->inherited && sk->sk_shutdown == SHUTDOWN_MASK && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT))
 			correct(k, sk, bpf_get_current_task_btf());
-		k->flags |= KEPT_CLOSED;
+		k->closed = 1;
 	}
 	s.id.taken = bpf_ktime_get_ns();
 	identify(&s.id, sk, tp, k);
+	s.id.cookie = bpf_get_socket_cookie(sk);
 	s.id.closed = s.id.taken;
 	s.id.phase = PHASE_CLOSED;
 	if (old == TCP_LISTEN) {
@@ -476,8 +515,8 @@ static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int o
 	s.id.failure = failure_of(sk, tp, k, old);
 	if (s.id.failure == FAILURE_NEVER_SENT)
 		s.id.opened = 0;
-	if (s.id.role == ROLE_LISTENER)
-		s.id.role = ROLE_SERVER;
+	if (old != TCP_SYN_SENT && old != TCP_SYN_RECV)
+		s.id.flags |= RECORD_WAS_ESTABLISHED;
 	count(&s, sk, tp, k);
 	if (s.id.failure == FAILURE_RESET) {
 		if (s.id.error == ECONNRESET || s.id.error == EPIPE)
@@ -549,6 +588,7 @@ METERED("tp_btf/tcp_retransmit_skb", tcp_retransmit, METER_RETRANSMIT, __u64 *)
 		return 0;
 	id.taken = bpf_ktime_get_ns();
 	identify(&id, sk, tp, k);
+	id.cookie = bpf_get_socket_cookie(sk);
 	id.kind = RECORD_RETRYING;
 	id.phase = PHASE_OPENING;
 	urgent_write(&id, sizeof(id), id.owner_id, id.taken);
@@ -584,27 +624,20 @@ METERED("tp_btf/tcp_destroy_sock", tcp_destroyed, METER_DESTROY, __u64 *)
 {
 	struct sock *sk = (void *)ctx[0];
 	struct tcp_kept *k = bpf_sk_storage_get(&kept, sk, NULL, 0);
-	struct task_struct *task;
 	struct tcp_sock *tp;
 
-	if (!k || !(k->flags & KEPT_PENDING))
-		return 0;
-	task = bpf_get_current_task_btf();
-	if (!in_scope(sk, task))
+	if (!k || !k->pending)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return 0;
-	owner_group(&k->owner, sk, task);
-	process_of(&k->owner, task);
-	k->flags = 0;
-	report_never_sent(sk, tp, k);
+	if (tp)
+		report_never_sent(sk, tp, k, bpf_get_socket_cookie(sk));
 	return 0;
 }
 
 static __always_inline struct tcp_kept *pend(struct bpf_sock_addr *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
+	struct tcp_sock *tp;
 	struct tcp_kept *k;
 
 	if (ctx->protocol != IPPROTO_TCP || !sk)
@@ -614,7 +647,13 @@ static __always_inline struct tcp_kept *pend(struct bpf_sock_addr *ctx)
 		COUNT(storage_full);
 		return NULL;
 	}
-	k->flags |= KEPT_PENDING;
+	// The program tries again on a socket whose last attempt came to nothing.
+	if (k->pending) {
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (tp)
+			report_never_sent((struct sock *)tp, tp, k, bpf_get_socket_cookie(ctx));
+	}
+	k->pending = 1;
 	k->pending_port = ctx->user_port;
 	return k;
 }
@@ -624,9 +663,9 @@ METERED("cgroup/connect4", tcp_connect4, METER_CONNECT4, struct bpf_sock_addr *)
 	struct tcp_kept *k = pend(ctx);
 
 	if (k) {
-		k->pending[0] = k->pending[1] = 0;
-		k->pending[2] = bpf_htonl(0xffff);
-		k->pending[3] = ctx->user_ip4;
+		k->pending_address[0] = k->pending_address[1] = 0;
+		k->pending_address[2] = bpf_htonl(0xffff);
+		k->pending_address[3] = ctx->user_ip4;
 	}
 	return 1;
 }
@@ -636,10 +675,10 @@ METERED("cgroup/connect6", tcp_connect6, METER_CONNECT6, struct bpf_sock_addr *)
 	struct tcp_kept *k = pend(ctx);
 
 	if (k) {
-		k->pending[0] = ctx->user_ip6[0];
-		k->pending[1] = ctx->user_ip6[1];
-		k->pending[2] = ctx->user_ip6[2];
-		k->pending[3] = ctx->user_ip6[3];
+		k->pending_address[0] = ctx->user_ip6[0];
+		k->pending_address[1] = ctx->user_ip6[1];
+		k->pending_address[2] = ctx->user_ip6[2];
+		k->pending_address[3] = ctx->user_ip6[3];
 	}
 	return 1;
 }
@@ -660,15 +699,16 @@ METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk
 		return 0;
 	sent = tp->segs_out;
 	received = tp->segs_in;
-	if (!walk_everything && !(k->flags & KEPT_CHANGED) && sent == k->reported_sent && received == k->reported_received)
+	if (!walk_everything && !k->changed && sent == k->reported_sent && received == k->reported_received)
 		return 0;
 	s.id.taken = bpf_ktime_get_ns();
 	state = sk->__sk_common.skc_state;
-	if (state == TCP_CLOSE || k->flags & KEPT_CLOSED)
+	if (state == TCP_CLOSE || k->closed)
 		return 0;
 	identify(&s.id, sk, tp, k);
+	s.id.cookie = bpf_get_socket_cookie(sk);
 	if (k->role == ROLE_LISTENER) {
-		if (state != TCP_LISTEN || !(walk_everything || k->flags & KEPT_CHANGED))
+		if (state != TCP_LISTEN || !(walk_everything || k->changed))
 			return 0;
 		s.id.kind = RECORD_LISTENER;
 		s.id.local_port = sk->__sk_common.skc_num;
@@ -686,7 +726,7 @@ METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk
 	k->rounds_received += received < k->reported_received;
 	k->reported_sent = sent;
 	k->reported_received = received;
-	k->flags &= ~KEPT_CHANGED;
+	k->changed = 0;
 	return 0;
 }
 
@@ -706,7 +746,7 @@ static __always_inline void adopt_listener(struct sock *sk, struct task_struct *
 	owner_group(&k->owner, sk, task);
 	process_of(&k->owner, task);
 	k->role = ROLE_LISTENER;
-	k->flags = KEPT_CHANGED;
+	k->changed = 1;
 }
 
 METERED("iter/task_file", tcp_adopt, METER_ADOPT, struct bpf_iter__task_file *)
@@ -740,7 +780,7 @@ METERED("iter/task_file", tcp_adopt, METER_ADOPT, struct bpf_iter__task_file *)
 		return 0;
 	k = bpf_sk_storage_get(&kept, sk, NULL, 0);
 	if (adopt_pass == ADOPT_OWNERS) {
-		if (k && k->flags & KEPT_INHERITED)
+		if (k && k->inherited)
 			correct(k, sk, task);
 		return 0;
 	}
