@@ -12,12 +12,14 @@ import (
 // The most namespaces that an index lists. A host of 500 pods has 500.
 const maxPlaces = 16384
 
+// The most processes that are listed of one namespace.
+const maxPIDs = 32
+
 // Place is a network namespace as it can be found from outside: by the processes in it and by the mounts that hold it.
 type Place struct {
 	Inode uint32
-	// PID is a process that lives in it, the one with the lowest number; 0 where none does.
-	PID uint32
-	// Processes is how many live in it.
+	// PIDs are processes that live in it, by number: the first 32. Processes is how many there are in all.
+	PIDs      []uint32
 	Processes int
 	// Mounts are the files that it is bound to, in the mount namespace of the process numbered 1, or in ours where that
 	// process may not be looked at.

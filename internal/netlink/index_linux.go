@@ -92,8 +92,8 @@ func (x *Index) NoRoute(inode uint32, remote netip.Addr) (bool, error) {
 // openPlace makes sure that what it opens is still the namespace that was found there.
 func (x *Index) openPlace(place Place) (*Namespace, error) {
 	var paths []string
-	if place.PID != 0 {
-		paths = append(paths, filepath.Join(x.procRoot, strconv.Itoa(int(place.PID)), "ns/net"))
+	for _, pid := range place.PIDs[:min(len(place.PIDs), 4)] {
+		paths = append(paths, filepath.Join(x.procRoot, strconv.Itoa(int(pid)), "ns/net"))
 	}
 	for _, mount := range place.Mounts {
 		// The second is for hosts on which nobody may look into process 1.
@@ -161,8 +161,9 @@ func addProcess(places map[uint32]Place, inode, pid uint32) {
 	}
 	place.Inode = inode
 	place.Processes++
-	if place.PID == 0 || pid < place.PID {
-		place.PID = pid
+	// The kernel lists processes by number.
+	if len(place.PIDs) < maxPIDs {
+		place.PIDs = append(place.PIDs, pid)
 	}
 	places[inode] = place
 }

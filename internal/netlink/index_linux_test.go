@@ -53,7 +53,7 @@ func TestIndexFindsProcessesAndNames(t *testing.T) {
 	}
 	require.Zero(t, withName.Processes)
 	require.Positive(t, host.Processes)
-	require.Equal(t, Place{Inode: held.Inode(), PID: uint32(command.Process.Pid), Processes: 1}, nameless)
+	require.Equal(t, Place{Inode: held.Inode(), PIDs: []uint32{uint32(command.Process.Pid)}, Processes: 1}, nameless)
 
 	for _, place := range []Place{withName, host, nameless} {
 		n, err := index.Open(place.Inode)

@@ -3,25 +3,67 @@
 package local
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
+	"reflect"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 )
 
+// How many owners, processes and groups are remembered.
+const maxKnown = 16384
+
 // Resolver turns owners into endpoints. Its methods may be called concurrently.
 type Resolver struct {
-	config    Config
-	hierarchy Hierarchy
+	config     Config
+	hierarchy  Hierarchy
+	own        map[uint32]bool
+	v1, v2     *tree
+	namespaces *namespaces
+	runtimes   *runtimes
+	addresses  atomic.Pointer[[]model.AddressOwner]
 
-	mu    sync.RWMutex
-	known map[model.Owner]*model.Endpoint
+	// known is what Resolve looks into first.
+	knownLock sync.RWMutex
+	known     *cache[model.Owner, *resolved]
+
+	// mu is held while something is found out; it guards what follows. It is taken before knownLock.
+	mu        sync.Mutex
+	processes *cache[uint32, *process]
+	groups    *cache[groupKey, *group]
+	endpoints *cache[endpointKey, *model.Endpoint]
+}
+
+// resolved is an answer, with what it was made of.
+type resolved struct {
+	endpoint *model.Endpoint
+	group    groupKey
+	// incomplete answers are tried again.
+	incomplete bool
+}
+
+// endpointKey names what an endpoint is of: threads of one process have different names and the same endpoint.
+type endpointKey struct {
+	group groupKey
+	pid   uint32
+	start uint64
+	// comm stands in for the start of a process that nobody saw alive.
+	comm string
+}
+
+// Stats are the resolver's own figures since it was made.
+type Stats struct {
+	// Owners are those it knows now; Evicted those it forgot for want of room.
+	Owners  int
+	Evicted uint64
+	// Scans are walks over a hierarchy of control groups.
+	Scans uint64
 }
 
 // New looks at the host's mounts.
@@ -32,62 +74,121 @@ func New(config Config) (*Resolver, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
+	if config.Runtimes == nil {
+		config.Runtimes = defaultRuntimes()
+	}
 	mountinfo, err := os.ReadFile(filepath.Join(config.ProcRoot, "self/mountinfo"))
 	if err != nil {
 		return nil, fmt.Errorf("reading mounts: %w", err)
 	}
-	return &Resolver{
-		config:    config,
-		hierarchy: parseHierarchy(string(mountinfo), config.CgroupRoot),
-		known:     map[model.Owner]*model.Endpoint{},
-	}, nil
-}
-
-// Run keeps what is known up to date until the context ends.
-func (r *Resolver) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	hierarchy := parseHierarchy(string(mountinfo), config.CgroupRoot)
+	r := &Resolver{
+		config: config, hierarchy: hierarchy, own: map[uint32]bool{},
+		v1: newTree(hierarchy.V1), v2: newTree(hierarchy.V2),
+		namespaces: newNamespaces(config.ProcRoot),
+		known:      newCache[model.Owner, *resolved](maxKnown),
+		processes:  newCache[uint32, *process](maxKnown),
+		groups:     newCache[groupKey, *group](maxKnown),
+		endpoints:  newCache[endpointKey, *model.Endpoint](maxKnown),
+	}
+	r.runtimes = newRuntimes(config.Runtimes, config.Logger, r.containerFound)
+	for _, pid := range config.OwnPIDs {
+		r.own[pid] = true
+	}
+	return r, nil
 }
 
 // Hierarchy tells where control groups are found, for the settings of sensors.
 func (r *Resolver) Hierarchy() Hierarchy { return r.hierarchy }
 
-// Addresses lists the addresses of the host's network namespaces.
-func (r *Resolver) Addresses() []model.AddressOwner { return nil }
+// Stats reads the resolver's own figures.
+func (r *Resolver) Stats() Stats {
+	r.knownLock.RLock()
+	defer r.knownLock.RUnlock()
+	return Stats{
+		Owners: len(r.known.ring), Evicted: r.known.evictions.Load(),
+		Scans: r.v1.scanCount() + r.v2.scanCount(),
+	}
+}
 
 // Resolve tells what an owner is. The answer is never nil, must not be changed, and is the same pointer for the same
-// owner while nothing that is known of it has changed.
+// owner while nothing that is known of it has changed. What must be asked of a container runtime comes later: until
+// then a container is named by its short id.
 func (r *Resolver) Resolve(owner model.Owner) *model.Endpoint {
 	owner.Inherited = false
-	r.mu.RLock()
-	endpoint := r.known[owner]
-	r.mu.RUnlock()
-	if endpoint != nil {
-		return endpoint
+	r.knownLock.RLock()
+	known, ok := r.known.get(owner)
+	r.knownLock.RUnlock()
+	if ok {
+		return known.endpoint
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if endpoint = r.known[owner]; endpoint == nil {
-		endpoint = r.describe(owner)
-		r.known[owner] = endpoint
+	p := r.process(owner)
+	g := r.group(owner, p)
+	answer := &resolved{group: g.key, incomplete: !g.found}
+	answer.endpoint = r.keep(endpointKeyOf(g, p), r.describe(owner, p, g))
+	r.knownLock.Lock()
+	r.known.put(owner, answer)
+	r.knownLock.Unlock()
+	return answer.endpoint
+}
+
+func endpointKeyOf(g *group, p *process) endpointKey {
+	switch {
+	case p == nil:
+		return endpointKey{group: g.key}
+	case p.start == 0:
+		return endpointKey{group: g.key, pid: p.pid, comm: p.comm}
 	}
+	return endpointKey{group: g.key, pid: p.pid, start: p.start}
+}
+
+// keep returns the endpoint that was there before, if it said the same: its pointer means something to those who send it.
+func (r *Resolver) keep(key endpointKey, endpoint *model.Endpoint) *model.Endpoint {
+	if earlier, ok := r.endpoints.get(key); ok && reflect.DeepEqual(earlier, endpoint) {
+		return earlier
+	}
+	r.endpoints.put(key, endpoint)
 	return endpoint
 }
 
-func (r *Resolver) describe(owner model.Owner) *model.Endpoint {
-	endpoint := &model.Endpoint{
-		Workload: owner.Comm, Kind: model.KindProcess, Node: r.config.Node,
-		PID: owner.PID, Process: owner.Comm, NetNS: owner.NetNS,
-		Evidence: map[string]model.Evidence{"workload": model.EvidenceKernel, "process": model.EvidenceKernel},
+// forget drops answers, so that they are found out again when they are asked for. r.mu is held.
+func (r *Resolver) forget(condition func(model.Owner, *resolved) bool) {
+	r.knownLock.Lock()
+	defer r.knownLock.Unlock()
+	r.known.deleteWhere(condition)
+}
+
+// process finds out about an owner's process. One that has exited is what it was when it was seen last, or what the
+// kernel said of it.
+func (r *Resolver) process(owner model.Owner) *process {
+	if owner.PID == 0 {
+		return nil
 	}
-	environment, err := os.ReadFile(filepath.Join(r.config.ProcRoot, strconv.Itoa(int(owner.PID)), "environ"))
-	if err == nil {
-		for variable := range strings.SplitSeq(string(environment), "\x00") {
-			if name, ok := strings.CutPrefix(variable, "OTEL_SERVICE_NAME="); ok && name != "" {
-				endpoint.Workload, endpoint.Kind = name, model.KindService
-				endpoint.Evidence["workload"] = model.EvidenceEnvironment
-			}
+	known, ok := r.processes.get(owner.PID)
+	comm, start, err := readStat(r.config.ProcRoot, owner.PID)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if ok {
+			return known.exited()
+		}
+	case err == nil && ok && known.start == start && known.comm == clean(comm):
+		return known
+	case err == nil:
+		if p, err := readProcess(r.config.ProcRoot, owner.PID); err == nil {
+			r.processes.put(owner.PID, p)
+			return p
 		}
 	}
-	return endpoint
+	comm = clean(owner.Comm)
+	return &process{pid: owner.PID, comm: comm, name: comm, evidence: model.EvidenceKernel}
+}
+
+// exited notes when a process was first found to be gone.
+func (p *process) exited() *process {
+	if p.gone.IsZero() {
+		p.gone = time.Now()
+	}
+	return p
 }

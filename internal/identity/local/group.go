@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aeolus-ebpf/aeolus/internal/model"
+)
+
+// groupKey names what processes share: their control group and network namespace.
+type groupKey struct {
+	kind  model.OwnerKind
+	id    uint64
+	netNS uint32
+}
+
+// group is what is known of such a group.
+type group struct {
+	key  groupKey
+	path string
+	placement
+	evidence model.Evidence
+	// found tells that the path is known, or that there is none to find.
+	found bool
+	// shared is the description that the environment of its processes gives; divided tells that they do not agree.
+	shared   description
+	sharedBy *process
+	divided  bool
+}
+
+// group finds out about the group of an owner, with the help of one of its living processes if there is one.
+func (r *Resolver) group(owner model.Owner, p *process) *group {
+	key := groupKey{kind: owner.Kind, id: owner.ID, netNS: owner.NetNS}
+	if key.kind == model.OwnerNetNS || key.kind == model.OwnerUnknown {
+		key.id = uint64(owner.NetNS)
+	}
+	g, ok := r.groups.get(key)
+	if !ok {
+		g = &group{key: key}
+		r.groups.put(key, g)
+	}
+	if !g.found {
+		r.place(g, p)
+	}
+	if p != nil && p.description.service != "" && r.shares(g) {
+		r.share(g, p)
+	}
+	return g
+}
+
+// place finds a group's path and what it says.
+func (r *Resolver) place(g *group, p *process) {
+	switch g.key.kind {
+	case model.OwnerCgroup2:
+		g.path, g.found = r.v2.confirm(g.key.id, p.pathIn(""))
+	case model.OwnerCgroup1:
+		g.path, g.found = r.v1.confirm(g.key.id, p.pathIn(r.hierarchy.V1Subsystem))
+	default:
+		g.found = true
+	}
+	if !g.found {
+		return
+	}
+	g.placement, g.evidence = parsePath(g.path), model.EvidenceCgroupPath
+	// A hybrid host keeps units in systemd's own hierarchy, and runtimes may leave out the one that ids come from.
+	if p == nil || g.container != "" || strings.HasSuffix(g.unit, ".service") || g.key.kind == model.OwnerCgroup2 {
+		return
+	}
+	for _, hierarchy := range slices.SortedFunc(maps.Keys(p.cgroups), systemdFirst) {
+		if other := parsePath(p.cgroups[hierarchy]); other.container != "" || strings.HasSuffix(other.unit, ".service") {
+			// A namespace may be shared by several containers; it is named after one only where the ids come from groups.
+			if g.key.kind == model.OwnerCgroup1 {
+				g.placement = other
+			}
+			return
+		}
+	}
+}
+
+func systemdFirst(a, b string) int {
+	rank := func(hierarchy string) string {
+		switch hierarchy {
+		case "":
+			return "0"
+		case "name=systemd":
+			return "1"
+		}
+		return "2" + hierarchy
+	}
+	return cmp.Compare(rank(a), rank(b))
+}
+
+// pathIn gives a process's path in the hierarchy of a controller.
+func (p *process) pathIn(controller string) string {
+	if p == nil {
+		return ""
+	}
+	if path, ok := p.cgroups[controller]; ok {
+		return path
+	}
+	for controllers, path := range p.cgroups {
+		if slices.Contains(strings.Split(controllers, ","), controller) {
+			return path
+		}
+	}
+	return ""
+}
+
+// shares tells whether what one process of a group says of itself holds for its fellows: not in sessions, nor among the
+// processes of the host that no one has put together.
+func (r *Resolver) shares(g *group) bool {
+	return g.container != "" || strings.HasSuffix(g.unit, ".service") || g.key.netNS != r.namespaces.host
+}
+
+// share takes what a process says of itself as said of its group, unless another has said otherwise and still lives: the
+// kernel gives the numbers of namespaces out again, and a new version takes an old one's place.
+func (r *Resolver) share(g *group, p *process) {
+	d := p.description
+	switch {
+	case g.divided || g.shared == d:
+		return
+	case g.shared.service != "" && r.lives(g.sharedBy):
+		if g.shared.service == d.service {
+			return
+		}
+		g.shared, g.sharedBy, g.divided = description{}, nil, true
+	default:
+		g.shared, g.sharedBy = d, p
+	}
+	// Those who were named before anybody spoke get their names now.
+	r.forget(func(_ model.Owner, known *resolved) bool { return known.group == g.key })
+}
+
+// lives tells whether a process still runs the program that it was seen to run.
+func (r *Resolver) lives(p *process) bool {
+	_, start, err := readStat(r.config.ProcRoot, p.pid)
+	return err == nil && start == p.start
+}
