@@ -81,7 +81,9 @@ func (a *app) commands() []*cobra.Command {
 		return commands
 	}
 	all := in(groupLook, a.edgesCommand(), a.connectionsCommand(), a.eventsCommand(), a.anomaliesCommand())
-	return append(all, in(groupOther, a.versionCommand(), a.completionCommand())...)
+	all = append(all, in(groupRun, a.demoCommand())...)
+	all = append(all, a.serviceCommand())
+	return append(all, in(groupOther, a.doctorCommand(), a.certificateCommand(), a.versionCommand(), a.completionCommand())...)
 }
 
 // settle gives every command what is the same for all.
@@ -90,6 +92,9 @@ func settle(cmd *cobra.Command) {
 	cmd.InitDefaultHelpFlag()
 	if f := cmd.Flags().Lookup("help"); f != nil {
 		f.Usage = "show this help"
+	}
+	if cmd.Hidden {
+		return
 	}
 	if cmd.Args == nil {
 		cmd.Args = noArguments

@@ -23,7 +23,7 @@ func walk(cmd *cobra.Command, visit func(*cobra.Command)) {
 }
 
 func TestCommands_areDocumented(t *testing.T) {
-	walk(Command(Params{}), func(cmd *cobra.Command) {
+	walk(Command(Params{Getenv: getenv(nil)}), func(cmd *cobra.Command) {
 		path := cmd.CommandPath()
 		require.NotEmpty(t, cmd.Short, "%s: Short", path)
 		require.NotRegexp(t, `[.!]$`, cmd.Short, "%s: Short is a phrase", path)
@@ -41,7 +41,7 @@ func TestCommands_areDocumented(t *testing.T) {
 }
 
 func TestCommands_help(t *testing.T) {
-	walk(Command(Params{}), func(cmd *cobra.Command) {
+	walk(Command(Params{Getenv: getenv(nil)}), func(cmd *cobra.Command) {
 		words := strings.Fields(cmd.CommandPath())[1:]
 		t.Run(strings.Join(words, "-"), func(t *testing.T) {
 			asked := run(t, nil, append(words, "--help")...)
@@ -72,6 +72,10 @@ func TestUsage_errors(t *testing.T) {
 		{"edges --controller ftp://x", `--controller "ftp://x": expected the path of a socket, or an address such as http://127.0.0.1:7777`},
 		{"events --kind connect.refusd", `--kind "connect.refusd" is no kind of event (did you mean connect.refused?)`},
 		{"events --since yesterday", `--since "yesterday": expected a time ago such as 5m, or an instant such as 2026-01-31T12:04:31Z`},
+		{"demo fualt", `unknown command "fualt" for aeolus demo (did you mean fault?)`},
+		{"demo fault on", "aeolus demo fault on needs the name of one fault: refuse, drop, queue, delay, reset, black-hole, slow, dns, kill, bad-version"},
+		{"demo fault on refused", `there is no fault "refused" (did you mean refuse?)`},
+		{"certificate agent", "certificate agent needs the name of one node (see aeolus certificate agent --help)"},
 		{"completion tcsh", `completion for "tcsh" is not there: bash, zsh, fish or powershell`},
 	} {
 		t.Run(c.args, func(t *testing.T) {
@@ -98,6 +102,6 @@ func TestCompletion(t *testing.T) {
 }
 
 func TestColour_onlyOnATerminal(t *testing.T) {
-	a := &app{Params: Params{Getenv: func(string) (string, bool) { return "", false }}}
+	a := &app{Params: Params{Getenv: getenv(nil)}}
 	require.False(t, a.colour(new(bytes.Buffer)))
 }

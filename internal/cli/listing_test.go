@@ -122,7 +122,7 @@ func TestFollow_outlivesARestart(t *testing.T) {
 			done := make(chan int, 1)
 			go func() {
 				done <- Main(ctx, []string{command, "-f", "-o=json", "--controller=" + socket}, Params{Out: &out, Err: &errs,
-					Getenv: func(string) (string, bool) { return "", false }, Now: func() time.Time { return now }, Location: time.UTC})
+					Getenv: getenv(nil), Now: func() time.Time { return now }, Location: time.UTC})
 			}()
 			testkit.Eventually(t, 10*time.Second, out.has(item))
 			stop()
@@ -151,7 +151,7 @@ func TestFollow_tables(t *testing.T) {
 			done := make(chan int, 1)
 			go func() {
 				done <- Main(ctx, []string{command, "-f", where}, Params{Out: &out, Err: &errs,
-					Getenv: func(string) (string, bool) { return "", false }, Now: func() time.Time { return now }, Location: time.UTC})
+					Getenv: getenv(nil), Now: func() time.Time { return now }, Location: time.UTC})
 			}()
 			testkit.Eventually(t, 10*time.Second, out.has("payment"))
 			cancel()

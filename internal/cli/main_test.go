@@ -41,10 +41,20 @@ func runContext(ctx context.Context, environment map[string]string, args ...stri
 	var out, errs bytes.Buffer
 	code := Main(ctx, args, Params{
 		In: strings.NewReader(""), Out: &out, Err: &errs,
-		Getenv: func(name string) (string, bool) { value, ok := environment[name]; return value, ok },
-		Now:    func() time.Time { return now }, Location: time.UTC,
+		Getenv: getenv(environment), Now: func() time.Time { return now }, Location: time.UTC,
 	})
 	return result{code: code, out: out.String(), err: errs.String()}
+}
+
+// getenv is an ordinary user's environment with something added.
+func getenv(added map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		if value, ok := added[name]; ok {
+			return value, true
+		}
+		value, ok := map[string]string{"XDG_RUNTIME_DIR": "/run/user/1000", "XDG_STATE_HOME": "/home/you/.local/state"}[name]
+		return value, ok
+	}
 }
 
 // golden compares with a file under testdata, or writes it.

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/pflag"
+)
+
+// places are where an Aeolus of this host keeps things and listens.
+type places struct {
+	data, run, listen string
+}
+
+// defaultListen is where people look, on this host alone.
+const defaultListen = "127.0.0.1:7777"
+
+// flags declares the places.
+func (p *places) flags(a *app, flags *pflag.FlagSet) {
+	flags.StringVar(&p.data, "data-dir", a.dataDirectory(), "`directory` for what must outlive a restart; nothing is written outside it and --run-dir")
+	flags.StringVar(&p.run, "run-dir", a.runDirectory(), "`directory` for the socket")
+	flags.StringVar(&p.listen, "listen", defaultListen, "`address` of the web page and the query API")
+	group(flags, "Where it keeps things", "data-dir", "run-dir")
+	group(flags, "Where it listens", "listen")
+}
+
+// dataDirectory is where a controller started by this user keeps its data.
+func (a *app) dataDirectory() string {
+	if a.Root {
+		return "/var/lib/aeolus"
+	}
+	if base, ok := a.Getenv("XDG_STATE_HOME"); ok && base != "" {
+		return filepath.Join(base, "aeolus")
+	}
+	if home, ok := a.Getenv("HOME"); ok && home != "" {
+		return filepath.Join(home, ".local", "state", "aeolus")
+	}
+	return filepath.Join(os.TempDir(), "aeolus-data")
+}
+
+// environmentChecks looks at the host, and changes nothing.
+func (a *app) environmentChecks(where places) []finding {
+	var system, privilege error
+	if runtime.GOOS != "linux" {
+		system = fmt.Errorf("this is %s", runtime.GOOS)
+	}
+	if !a.Root {
+		privilege = errors.New("not root: whoever runs the agent needs it")
+	}
+	return []finding{
+		check("linux", system, "", "the command line and the controller work, the agent needs Linux.", true),
+		check("root", privilege, "", "the command line and the controller work, the agent cannot watch; most of what follows cannot be tried.", false),
+		check("data directory", writable(where.data), where.data, "choose another with --data-dir.", false),
+		check("run directory", writable(where.run), where.run, "choose another with --run-dir; the command line finds it with --controller.", false),
+		check("listen address", free(where.listen), where.listen, "choose another with --listen.", false),
+	}
+}
+
+// writable tells whether a directory is there to be written, or could be made.
+func writable(directory string) error {
+	for path := directory; ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		if errors.Is(err, os.ErrNotExist) && path != filepath.Dir(path) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			return fmt.Errorf("%s is not a directory", path)
+		}
+		return access(path)
+	}
+}
+
+// free tells whether an address can be listened on.
+func free(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			return fmt.Errorf("%s: %w", address, errno)
+		}
+		return err
+	}
+	return listener.Close()
+}
+
+// kernelRelease is the running kernel's release.
+func kernelRelease() string {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(release))
+}
+
+// access tells whether this process may write into a directory.
+func access(directory string) error {
+	const write, search = 2, 1
+	if err := syscall.Access(directory, write|search); err != nil {
+		return fmt.Errorf("%s: %w", directory, err)
+	}
+	return nil
+}
