@@ -20,7 +20,7 @@ import (
 func (a *app) demoCommand() *cobra.Command {
 	var config demo.Config
 	cmd := &cobra.Command{
-		Use:   "demo",
+		Use:   "demo [COMMAND]",
 		Short: "A small shop of real services, with faults to switch on and off",
 		Long: `Runs a shop of real services, each in a network namespace and cgroup of its own, under steady load: something to look
 at, and to break while looking. It runs until Ctrl-C and leaves nothing behind. With aeolus up --demo the shop and the
@@ -72,7 +72,7 @@ func demoProblem(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, demo.ErrNotRunning):
-		return hint(err, "start it with aeolus demo or aeolus up --demo, or name another with --state-dir")
+		return hint(err, "if it keeps its state elsewhere, name that with --state-dir")
 	case errors.Is(err, demo.ErrRunning):
 		return hint(err, "end that one first, or choose another --state-dir")
 	}

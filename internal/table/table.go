@@ -79,9 +79,9 @@ func (t *Table) Len() int { return len(t.rows) }
 func (t *Table) Write(w io.Writer, style Style) error {
 	stream := newStream(w, style, t.visible(style))
 	for i, column := range stream.columns {
-		stream.widths[i] = len(column.Name)
+		stream.widths[i] = measure(column.Name)
 		for _, row := range t.rows {
-			stream.widths[i] = max(stream.widths[i], columns(stream.clip(i, clean(row[column.at].Text))))
+			stream.widths[i] = max(stream.widths[i], measure(stream.clip(i, clean(row[column.at].Text))))
 		}
 	}
 	if err := stream.header(); err != nil {
@@ -146,7 +146,7 @@ type Stream struct {
 func newStream(w io.Writer, style Style, columns []placed) *Stream {
 	s := &Stream{w: w, style: style, columns: columns, widths: make([]int, len(columns))}
 	for i, column := range columns {
-		s.widths[i] = max(len(column.Name), column.Min)
+		s.widths[i] = max(measure(column.Name), column.Min)
 	}
 	return s
 }
@@ -182,8 +182,8 @@ func (s *Stream) row(cells []Cell) error {
 	for i, column := range s.columns {
 		cell := cells[column.at]
 		text := s.clip(i, clean(cell.Text))
-		s.widths[i] = max(s.widths[i], columns(text))
-		gap := strings.Repeat(" ", s.widths[i]-columns(text))
+		s.widths[i] = max(s.widths[i], measure(text))
+		gap := strings.Repeat(" ", s.widths[i]-measure(text))
 		text = s.paint(text, cell.Tone)
 		if column.Right {
 			text = gap + text
@@ -201,7 +201,7 @@ func (s *Stream) row(cells []Cell) error {
 
 func (s *Stream) clip(i int, text string) string {
 	limit := s.columns[i].Max
-	if limit == 0 || s.style.Wide || columns(text) <= limit {
+	if limit == 0 || s.style.Wide || measure(text) <= limit {
 		return text
 	}
 	var kept strings.Builder
@@ -244,7 +244,7 @@ func clean(s string) string {
 // Clean escapes text for a terminal as cells are, for sentences that stand outside a table.
 func Clean(s string) string { return clean(s) }
 
-func columns(s string) int {
+func measure(s string) int {
 	n := 0
 	for _, r := range s {
 		n += runeColumns(r)

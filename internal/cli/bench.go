@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aeolus-ebpf/aeolus/internal/bench"
+	"github.com/aeolus-ebpf/aeolus/internal/settings"
+)
+
+func (a *app) benchCommand() *cobra.Command {
+	var list, full bool
+	var about []string
+	for _, b := range bench.All() {
+		about = append(about, fmt.Sprintf("  %-10s %s", b.Name(), b.About()))
+	}
+	cmd := &cobra.Command{
+		Use:   "bench NAME [flags]",
+		Short: "Measure what Aeolus costs and how fast it is, here",
+		Long: `Measures on this host, and shows each figure with the baseline that was measured in turn with it, and with its goal.
+A goal that is missed is no failure: the exit status is 0 whenever everything could be measured.
+
+` + strings.Join(about, "\n"),
+		Example: `  sudo aeolus bench events               the table
+  sudo aeolus bench events -o json       one object, for comparing
+  aeolus bench --list                    the names`,
+		Args: cobra.ArbitraryArgs, ValidArgs: benchNames(),
+	}
+	f := a.outputFlag(cmd)
+	cmd.Flags().BoolVar(&list, "list", false, "list the names of the benchmarks and end")
+	cmd.Flags().BoolVar(&full, "full", true, "as many rounds as published figures are made with; --full=false only shows that it works")
+	group(cmd.Flags(), "What it does", "list", "full")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if list {
+			_, err := fmt.Fprintln(a.Out, strings.Join(benchNames(), "\n"))
+			return err
+		}
+		chosen, err := chooseBench(args)
+		if err != nil {
+			return err
+		}
+		return a.measure(cmd.Context(), chosen, full, *f)
+	}
+	return cmd
+}
+
+func (a *app) measure(ctx context.Context, chosen bench.Bench, full bool, f format) error {
+	run := bench.Run{Full: full, Logger: a.logger(a.verbose), Progress: func(line string) { a.progress("%s: %s", chosen.Name(), line) }}
+	result, err := bench.Measure(ctx, chosen, run)
+	a.progressDone()
+	if errors.Is(err, bench.ErrStatistics) {
+		return fmt.Errorf("refusing to measure: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	if f.machine() {
+		return a.document(f, result)
+	}
+	return result.WriteTable(a.Out, a.style(f))
+}
+
+func chooseBench(args []string) (bench.Bench, error) {
+	names := benchNames()
+	if len(args) != 1 {
+		return nil, usagef("bench needs the name of one benchmark: %s", strings.Join(names, ", "))
+	}
+	for _, b := range bench.All() {
+		if b.Name() == args[0] {
+			return b, nil
+		}
+	}
+	if near := settings.Nearest(args[0], names); near != "" {
+		return nil, usagef("there is no benchmark %q (did you mean %s?)", args[0], near)
+	}
+	return nil, usagef("there is no benchmark %q (there are %s)", args[0], strings.Join(names, ", "))
+}
+
+func benchNames() []string {
+	var names []string
+	for _, b := range bench.All() {
+		names = append(names, b.Name())
+	}
+	return names
+}
