@@ -62,7 +62,8 @@ func (f Failure) String() string {
 // Connection is one side's view of a TCP connection at one instant, as a sensor took it from the kernel. Counters are
 // cumulative since the connection began, so that a snapshot that is lost is made good by the next.
 type Connection struct {
-	// Cookie is the kernel's socket cookie.
+	// Cookie is the kernel's socket cookie. A program may connect a socket again after it failed: how many connections it
+	// had before is in the upper 16 bits then, so that no two connections have the same cookie.
 	Cookie        uint64
 	Local, Remote netip.AddrPort
 	Owner         Owner

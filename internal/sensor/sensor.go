@@ -56,9 +56,6 @@ type Event struct {
 // Sink takes what a sensor reports. Its methods are called from different goroutines, one goroutine a method; they must
 // not block, and must not keep the slices. Connections, Listeners and Walked come from the same goroutine, in the order of
 // the kernel's stamps.
-//
-// A program may connect a socket again after it failed or ended: then the cookie comes again with another Opened, after the
-// earlier connection was shown as closed.
 type Sink interface {
 	// Event is called for each urgent record, in the order of the ring.
 	Event(Event)

@@ -84,6 +84,9 @@ type objectTcpKept struct {
 	Changed              uint8
 	SynRetransmits       uint8
 	Unused               uint8
+	Earlier              uint16
+	PendingPort          uint16
+	_                    [4]byte
 	Opened               uint64
 	Established          uint64
 	BaseSentBytes        uint64
@@ -98,9 +101,8 @@ type objectTcpKept struct {
 	ReportedReceived     uint32
 	RoundsSent           uint16
 	RoundsReceived       uint16
-	PendingPort          uint16
-	UnusedToo            uint16
 	PendingAddress       [4]uint32
+	_                    [4]byte
 }
 
 type objectTcpSnapshot struct {

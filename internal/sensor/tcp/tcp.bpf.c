@@ -142,6 +142,9 @@ struct tcp_kept {
 	__u8 changed;
 	__u8 syn_retransmits;
 	__u8 unused;
+	// How many earlier connections this socket has been reported with.
+	__u16 earlier;
+	__u16 pending_port;
 	__u64 opened;
 	__u64 established;
 	__u64 base_sent_bytes;
@@ -158,8 +161,6 @@ struct tcp_kept {
 	__u16 rounds_sent;
 	__u16 rounds_received;
 	// Where a connect() that is pending wants to go.
-	__u16 pending_port;
-	__u16 unused_too;
 	__u32 pending_address[4];
 };
 
@@ -208,9 +209,13 @@ static __always_inline void addresses(struct tcp_identity *id, struct sock *sk, 
 	id->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
 }
 
-static __always_inline void identify(struct tcp_identity *id, struct sock *sk, struct tcp_sock *tp, struct tcp_kept *k)
+// identify fills in all but the kind and what the kind tells. A program may connect a socket again after it failed: so
+// the number of connections it had before goes above the cookie's 48 bits, and no two connections have the same.
+static __always_inline void identify(struct tcp_identity *id, struct sock *sk, struct tcp_sock *tp, struct tcp_kept *k,
+				     __u64 cookie)
 {
 	id->layout = LAYOUT;
+	id->cookie = cookie;
 	addresses(id, sk, tp);
 	if (!k) {
 		struct owner o = {};
@@ -221,6 +226,7 @@ static __always_inline void identify(struct tcp_identity *id, struct sock *sk, s
 		id->netns = o.netns;
 		return;
 	}
+	id->cookie += (__u64)k->earlier << 48;
 	id->role = k->role;
 	if (k->inherited)
 		id->flags |= RECORD_INHERITED;
@@ -321,8 +327,8 @@ static __always_inline void report_never_sent(struct sock *sk, struct tcp_sock *
 	owner_group(&k->owner, sk, task);
 	process_of(&k->owner, task);
 	s.id.taken = bpf_ktime_get_ns();
-	identify(&s.id, sk, tp, k);
-	s.id.cookie = cookie;
+	identify(&s.id, sk, tp, k, cookie);
+	k->earlier++;
 	s.id.kind = RECORD_FAILED;
 	s.id.role = ROLE_CLIENT;
 	s.id.phase = PHASE_CLOSED;
@@ -354,6 +360,7 @@ static __always_inline void on_connect(struct sock *sk)
 	owner_group(&k->owner, sk, task);
 	process_of(&k->owner, task);
 	k->role = ROLE_CLIENT;
+	k->earlier += k->closed;
 	k->inherited = k->adopted = k->pending = k->closed = 0;
 	k->changed = 1;
 	k->syn_retransmits = 0;
@@ -381,10 +388,10 @@ static __always_inline void on_listen(struct sock *sk, struct tcp_sock *tp)
 	owner_group(&k->owner, sk, task);
 	process_of(&k->owner, task);
 	k->role = ROLE_LISTENER;
+	k->earlier += k->closed;
 	k->inherited = k->adopted = k->pending = k->closed = k->changed = 0;
 	s.id.taken = bpf_ktime_get_ns();
-	identify(&s.id, sk, tp, k);
-	s.id.cookie = bpf_get_socket_cookie(sk);
+	identify(&s.id, sk, tp, k, bpf_get_socket_cookie(sk));
 	s.id.kind = RECORD_LISTENER;
 	// The port is bound, but its place in inet_sport is written only after this transition.
 	s.id.local_port = sk->__sk_common.skc_num;
@@ -397,6 +404,8 @@ static __always_inline void become_child(struct tcp_kept *k)
 	k->role = ROLE_SERVER;
 	k->inherited = 1;
 	k->adopted = 0;
+	k->closed = 0;
+	k->earlier = 0;
 	k->changed = 1;
 	k->opened = 0;
 	k->established = 0;
@@ -502,8 +511,7 @@ static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int o
 		k->closed = 1;
 	}
 	s.id.taken = bpf_ktime_get_ns();
-	identify(&s.id, sk, tp, k);
-	s.id.cookie = bpf_get_socket_cookie(sk);
+	identify(&s.id, sk, tp, k, bpf_get_socket_cookie(sk));
 	s.id.closed = s.id.taken;
 	s.id.phase = PHASE_CLOSED;
 	if (old == TCP_LISTEN) {
@@ -587,8 +595,7 @@ METERED("tp_btf/tcp_retransmit_skb", tcp_retransmit, METER_RETRANSMIT, __u64 *)
 	if (!tp)
 		return 0;
 	id.taken = bpf_ktime_get_ns();
-	identify(&id, sk, tp, k);
-	id.cookie = bpf_get_socket_cookie(sk);
+	identify(&id, sk, tp, k, bpf_get_socket_cookie(sk));
 	id.kind = RECORD_RETRYING;
 	id.phase = PHASE_OPENING;
 	urgent_write(&id, sizeof(id), id.owner_id, id.taken);
@@ -705,8 +712,7 @@ METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk
 	state = sk->__sk_common.skc_state;
 	if (state == TCP_CLOSE || k->closed)
 		return 0;
-	identify(&s.id, sk, tp, k);
-	s.id.cookie = bpf_get_socket_cookie(sk);
+	identify(&s.id, sk, tp, k, bpf_get_socket_cookie(sk));
 	if (k->role == ROLE_LISTENER) {
 		if (state != TCP_LISTEN || !(walk_everything || k->changed))
 			return 0;
