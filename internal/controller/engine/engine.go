@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/aeolus-ebpf/aeolus/internal/controller/broadcast"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/graph"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/reduce"
+	"github.com/aeolus-ebpf/aeolus/internal/loss"
+	"github.com/aeolus-ebpf/aeolus/internal/model"
+)
+
+const (
+	maxEvents    = 16384
+	maxAnomalies = 2048
+	// tick is how often what waits is settled and the statistical detectors judge.
+	tick = 250 * time.Millisecond
+	// patience is how long an event waits for the first batch of its node, which says who owns which address.
+	patience = 1500 * time.Millisecond
+	maxHeld  = 4096
+)
+
+// Config is what an engine needs.
+type Config struct {
+	Graph  graph.Config
+	Reduce reduce.Config
+	Detect detect.Config
+	Logger *slog.Logger
+	Ledger *loss.Ledger
+	// Now is the clock; time.Now unless given.
+	Now func() time.Time
+}
+
+// Engine is the controller's state.
+type Engine struct {
+	config  Config
+	now     func() time.Time
+	started time.Time
+
+	mu         sync.RWMutex
+	graph      *graph.Graph
+	reducer    *reduce.Reducer
+	detector   *detect.Detector
+	events     history[*Event]
+	open       map[string]*Anomaly
+	ended      history[*Anomaly]
+	byEdge     map[string]map[string]*Anomaly
+	held       []model.Event
+	known      *seenEvents
+	newEdges   []*graph.Edge
+	edgeNumber uint64
+	nextExpiry time.Time
+
+	detectStage *loss.Stage
+	eventStage  *loss.Stage
+
+	// Events, Anomalies and Connections tell those who watch.
+	Events      *broadcast.Hub[*Event]
+	Anomalies   *broadcast.Hub[*Anomaly]
+	Connections *broadcast.Hub[*graph.Connection]
+}
+
+// New makes an engine that knows nothing yet.
+func New(config Config) *Engine {
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	watch := config.Ledger.Stage("watch")
+	e := &Engine{
+		config: config, now: config.Now, started: config.Now(),
+		detector: detect.New(config.Detect, config.Now()),
+		events:   history[*Event]{max: maxEvents}, ended: history[*Anomaly]{max: maxAnomalies},
+		open: map[string]*Anomaly{}, byEdge: map[string]map[string]*Anomaly{},
+		known:       newSeenEvents(65536),
+		detectStage: config.Ledger.Stage("detect"), eventStage: config.Ledger.Stage("events"),
+		Events:      broadcast.NewHub[*Event](watch),
+		Anomalies:   broadcast.NewHub[*Anomaly](watch),
+		Connections: broadcast.NewHub[*graph.Connection](watch),
+	}
+	e.graph = graph.New(config.Graph, func(edge *graph.Edge) { e.newEdges = append(e.newEdges, edge) })
+	config.Reduce.Changed = e.connectionChanged
+	e.reducer = reduce.New(e.graph, config.Ledger.Stage("reduce"), config.Reduce)
+	return e
+}
+
+// connectionChanged tells those who watch of a connection; a copy, because the reducer goes on with its own.
+func (e *Engine) connectionChanged(c *graph.Connection) {
+	if !e.Connections.Watched() {
+		return
+	}
+	snapshot := *c
+	e.Connections.Publish(&snapshot)
+}
+
+// Run settles, judges and forgets until the context ends.
+func (e *Engine) Run(ctx context.Context) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			e.Tick()
+		}
+	}
+}
+
+// Tick does what is due now. Run calls it; tests may.
+func (e *Engine) Tick() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.now()
+	e.reducer.Settle(now)
+	e.releaseHeld(now, false)
+	e.announceEdges(now)
+	e.judge(now)
+	if now.Before(e.nextExpiry) {
+		return
+	}
+	e.nextExpiry = now.Add(5 * time.Second)
+	e.graph.Expire(now, func(edge *graph.Edge) bool { return len(e.byEdge[edge.ID]) > 0 })
+	e.detector.Forget(func(id string) bool { return e.graph.Edges()[id] == nil })
+}
+
+// ApplyBatch takes in a batch of flows.
+func (e *Engine) ApplyBatch(batch *model.Batch) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.now()
+	first := !e.reducer.Knows(batch.Node)
+	e.reducer.Apply(batch, now)
+	if first {
+		e.releaseHeld(now, true)
+	}
+	e.announceEdges(now)
+}
+
+// judge feeds the detectors with what the edges did since they were last fed.
+func (e *Engine) judge(now time.Time) {
+	samples := make([]detect.Sample, 0, 64)
+	for _, edge := range e.graph.Edges() {
+		fresh := edge.TakeFresh()
+		if fresh.IsZero() || edge.Own || edge.Client.Other {
+			continue
+		}
+		samples = append(samples, sampleOf(edge, &fresh))
+	}
+	e.detectStage.In(uint64(len(samples)))
+	e.decide(e.detector.Tick(now, samples), now)
+	e.detectStage.Out(uint64(len(samples)))
+}
+
+func sampleOf(edge *graph.Edge, b *graph.Bucket) detect.Sample {
+	s := detect.Sample{
+		Edge: edge.ID, Client: edge.Client.ID, Server: edge.Server.ID,
+		Opens: b.Opens, Established: b.Established, Closes: b.Closes, Failures: b.Failures,
+		Segments: b.Segments, SentSegments: b.SentSegments, Retransmits: b.Retransmits,
+		LeastSmoothed: b.LeastSmoothed, LeastRoundTrip: b.LeastRTT,
+		Handshakes: b.HandshakeCount, LeastHandshake: b.LeastHandshake, Open: edge.Open,
+	}
+	if b.RTTWeight > 0 {
+		s.RoundTrip = time.Duration(b.RTTSum / b.RTTWeight * float64(time.Second))
+	}
+	if b.HandshakeCount > 0 {
+		s.Handshake = b.HandshakeSum / time.Duration(b.HandshakeCount)
+	}
+	return s
+}
+
+// decide carries out what the detectors decided.
+func (e *Engine) decide(decisions []detect.Decision, now time.Time) {
+	for _, decision := range decisions {
+		edge := e.graph.Edges()[decision.Anomaly.Edge]
+		if edge == nil {
+			continue
+		}
+		anomaly := &Anomaly{Anomaly: decision.Anomaly, On: edge}
+		anomaly.Summary = detect.Sentence(&anomaly.Anomaly, edge.Client.Name, edge.Server.Name)
+		switch decision.Operation {
+		case detect.Open, detect.Change:
+			e.open[anomaly.ID] = anomaly
+			if e.byEdge[edge.ID] == nil {
+				e.byEdge[edge.ID] = map[string]*Anomaly{}
+			}
+			e.byEdge[edge.ID][anomaly.ID] = anomaly
+		case detect.Close:
+			delete(e.open, anomaly.ID)
+			delete(e.byEdge[edge.ID], anomaly.ID)
+			if len(e.byEdge[edge.ID]) == 0 {
+				delete(e.byEdge, edge.ID)
+			}
+			e.ended.add(anomaly)
+		}
+		e.logDecision(decision.Operation, anomaly)
+		e.Anomalies.Publish(anomaly)
+	}
+}
+
+func (e *Engine) logDecision(operation detect.Operation, anomaly *Anomaly) {
+	if operation == detect.Change || e.config.Logger == nil {
+		return
+	}
+	e.config.Logger.Info("anomaly "+operation.String(), "id", anomaly.ID, "kind", string(anomaly.Kind),
+		"edge", anomaly.Edge, "summary", anomaly.Summary)
+}
