@@ -56,20 +56,27 @@ func idleResolver(t testing.TB, config Config) *Resolver {
 func newGroup(t testing.TB, root, path string) string {
 	t.Helper()
 	require.NotEmpty(t, root)
-	top := fmt.Sprintf("/aeo-identity-%d-%s", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-"))
-	full := filepath.Join(root, top, path)
+	top, err := os.MkdirTemp(root, "aeo-identity-")
+	require.NoError(t, err)
+	full := top + path
 	require.NoError(t, os.MkdirAll(full, 0o755))
 	t.Cleanup(func() {
 		for directory := full; directory != root; directory = filepath.Dir(directory) {
-			testkit.Eventually(t, patience, func() string {
-				if err := os.Remove(directory); err != nil && !os.IsNotExist(err) && filepath.Dir(directory) != root {
-					return err.Error()
-				}
-				return ""
-			})
+			removeGroup(t, directory)
 		}
 	})
-	return top + path
+	return strings.TrimPrefix(full, root)
+}
+
+// removeGroup waits for the processes that have ended to leave.
+func removeGroup(t testing.TB, directory string) {
+	t.Helper()
+	testkit.Eventually(t, patience, func() string {
+		if err := os.Remove(directory); err != nil && !os.IsNotExist(err) {
+			return err.Error()
+		}
+		return ""
+	})
 }
 
 // place is where a process is started.

@@ -43,7 +43,9 @@ func TestUnitInVersion2Group(t *testing.T) {
 
 func TestContainerInVersion1Group(t *testing.T) {
 	r := idleResolver(t, Config{})
-	require.NotEmpty(t, r.Hierarchy().V1Subsystem)
+	if r.Hierarchy().V1 == "" {
+		t.Skip("this host has no version 1 control groups")
+	}
 	path := newGroup(t, r.Hierarchy().V1, "/docker/"+idA)
 	group := r.Hierarchy().V1 + path
 	command := start(t, place{}, "sleep", "600")
