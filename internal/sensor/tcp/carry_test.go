@@ -25,7 +25,7 @@ import (
 func TestBytes(t *testing.T) {
 	testkit.RequireRoot(t)
 	p := newPair(t)
-	require.NoError(t, p.server.Nft("table inet test { chain input { type filter hook input priority 0;\nmeta l4proto tcp tcp dport 7100 numgen inc mod 5 4 drop\n}\n}"))
+	require.NoError(t, p.server.Nft("table inet test { chain input { type filter hook input priority 0;\nmeta l4proto tcp tcp dport 7100 numgen inc mod 10 9 drop\n}\n}"))
 	run := start(t, p.scope())
 	listener := listen(t, p.server, "tcp4", "10.99.0.2:7100")
 	cases := []struct {
@@ -72,7 +72,7 @@ func TestBytes(t *testing.T) {
 	for _, c := range run.ends(to(netip.MustParseAddrPort("10.99.0.2:7100"))) {
 		again += c.Counters.Retransmits
 	}
-	assert.Positive(t, again, "one packet in five was dropped")
+	assert.Positive(t, again, "one packet in ten was dropped")
 	equalCounters(t, run, p.client, p.server)
 }
 

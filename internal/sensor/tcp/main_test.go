@@ -27,14 +27,13 @@ type recorder struct {
 	conns     []model.Connection
 	listeners []model.Listener
 	walks     int
-	// held, if set, is waited for at each call: a reader that is stopped.
-	held chan struct{}
+	// gate is locked by a test that stops the readers.
+	gate sync.RWMutex
 }
 
 func (r *recorder) hold() {
-	if r.held != nil {
-		<-r.held
-	}
+	r.gate.RLock()
+	defer r.gate.RUnlock()
 }
 
 func (r *recorder) Event(e sensor.Event) {
