@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The drawing: Cytoscape keeps the view (pan, zoom, touch, dragging, hit tests) and draws the curves; cards and marks are
+// elements of the page above it, so that their text is sharp, can be focused and follows the theme.
+
+import cytoscape, { type Core, type EdgeSingular, type NodeSingular, type StylesheetJson } from 'cytoscape';
+import type { Edge } from '../gen/aeolus/query/v1/query_pb';
+import { Health } from '../gen/aeolus/query/v1/query_pb';
+import { colour } from '../parts/theme';
+import type { Drawn } from './collapse';
+import { Keep } from './keep';
+import { CARD, extend, type Layout, layered, type LayoutNode, type Point } from './layout';
+import { pathOf, relative, route, type Route } from './route';
+
+export interface Hooks {
+  open: (kind: 'node' | 'edge', id: string) => void;
+  leave: () => void;
+  hover: (id: string | undefined, kind: 'node' | 'edge', at: Point) => void;
+  /** Positions or the view have changed. */
+  moved: () => void;
+}
+
+/** Space in pixels that panels take from the map: the whole is drawn behind the drawer, what is chosen beside it. */
+export interface Margins {
+  right: number;
+  top: number;
+}
+
+const MOST_ZOOM_TO_FIT = 1.1;
+const PADDING = 40;
+/** While the first picture fills itself it is laid out anew; later what is there stays where it is. */
+const SETTLING = 8000;
+
+/** Width of an edge: the logarithm of its rate. */
+export function widthOf(edge: Edge): number {
+  const rate = edge.figures?.opensPerSecond ?? 0;
+  const bytes = ((edge.figures?.sentBytesPerSecond ?? 0) + (edge.figures?.receivedBytesPerSecond ?? 0)) / 20_000;
+  return Math.min(4.5, 1.25 + Math.log10(1 + Math.max(rate, bytes)) * 1.1);
+}
+
+export class Scene {
+  readonly cy: Core;
+  readonly #routes = new Map<string, Route>();
+  readonly #hooks: Hooks;
+  #keep: Keep;
+  #mode = '';
+  #layout: Layout = { positions: new Map(), bends: new Map() };
+  #born = performance.now();
+  #touched = false;
+  /** The map has places from an earlier visit, which are not to be given up. */
+  #visited = false;
+  #margins: Margins = { right: 0, top: 0 };
+  #drawn: Drawn | undefined;
+
+  constructor(container: HTMLElement, hooks: Hooks) {
+    this.#hooks = hooks;
+    this.#keep = new Keep('');
+    this.cy = cytoscape({ container, style: sheet(), minZoom: 0.15, maxZoom: 2.5, boxSelectionEnabled: false, autounselectify: true, selectionType: 'single', layout: { name: 'preset' } });
+    this.#listen();
+  }
+
+  destroy(): void {
+    this.cy.destroy();
+  }
+
+  recolour(): void {
+    this.cy.style(sheet());
+  }
+
+  routeOf(edge: string): Route | undefined {
+    return this.#routes.get(edge);
+  }
+
+  positionOf(node: string): Point | undefined {
+    const found = this.cy.getElementById(node);
+    return found.nonempty() ? found.position() : undefined;
+  }
+
+  set margins(margins: Margins) {
+    this.#margins = margins;
+  }
+
+  /** Shows another state of the graph. What was there keeps its place. */
+  update(drawn: Drawn, mode: string): void {
+    const first = this.#drawn === undefined;
+    if (mode !== this.#mode || first) {
+      this.#mode = mode;
+      this.#keep = new Keep(mode);
+      this.#visited = this.#keep.points.size > 0;
+      this.#touched = false;
+      this.#born = performance.now();
+    }
+    this.#drawn = drawn;
+    const changed = this.#sync(drawn);
+    if (changed) {
+      this.#arrange(drawn);
+      if (!this.#touched) this.fit(!first);
+    }
+    this.#hooks.moved();
+  }
+
+  /** Lays everything out anew, dragged or not. */
+  tidy(): void {
+    if (this.#drawn === undefined) return;
+    this.#keep.clear();
+    this.#arrange(this.#drawn, true);
+    this.#touched = false;
+    this.fit(true);
+  }
+
+  fit(smoothly = false): void {
+    const nodes = this.cy.nodes();
+    if (nodes.empty()) return;
+    const box = nodes.boundingBox({ includeLabels: false, includeOverlays: false });
+    const { top } = this.#margins;
+    const [width, height] = [Math.max(120, this.cy.width() - 2 * PADDING), Math.max(120, this.cy.height() - top - 2 * PADDING)];
+    const zoom = Math.max(this.cy.minZoom(), Math.min(MOST_ZOOM_TO_FIT, width / Math.max(1, box.w), height / Math.max(1, box.h)));
+    const pan = { x: PADDING + width / 2 - (box.x1 + box.w / 2) * zoom, y: top + PADDING + height / 2 - (box.y1 + box.h / 2) * zoom };
+    this.#view(zoom, pan, smoothly);
+  }
+
+  zoomBy(factor: number): void {
+    this.#touched = true;
+    const level = this.cy.zoom() * factor;
+    this.cy.zoom({ level, renderedPosition: { x: (this.cy.width() - this.#margins.right) / 2, y: this.cy.height() / 2 } });
+  }
+
+  /** Moves the view as little as needed for a point of the map to be seen. */
+  reveal(point: Point): void {
+    const zoom = this.cy.zoom();
+    const pan = this.cy.pan();
+    const at = { x: point.x * zoom + pan.x, y: point.y * zoom + pan.y };
+    const [half, tall] = [(CARD.width / 2) * zoom + 24, (CARD.height / 2) * zoom + 24];
+    const limit = { left: half, right: this.cy.width() - this.#margins.right - half, top: this.#margins.top + tall, bottom: this.cy.height() - tall };
+    const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), Math.max(low, high));
+    const wanted = { x: clamp(at.x, limit.left, limit.right), y: clamp(at.y, limit.top, limit.bottom) };
+    if (Math.abs(wanted.x - at.x) < 1 && Math.abs(wanted.y - at.y) < 1) return;
+    this.#view(zoom, { x: pan.x + wanted.x - at.x, y: pan.y + wanted.y - at.y }, true);
+  }
+
+  /** Marks what is chosen and what touches it. */
+  choose(kind: 'node' | 'edge' | undefined, id: string): void {
+    this.cy.batch(() => {
+      this.cy.elements().removeClass('chosen near');
+      if (kind === undefined) return;
+      const element = this.cy.getElementById(id);
+      element.addClass('chosen');
+      if (kind === 'node') element.connectedEdges().addClass('near');
+    });
+  }
+
+  pathOf(edge: string): string | undefined {
+    const found = this.#routes.get(edge);
+    return found === undefined ? undefined : pathOf(found);
+  }
+
+  #view(zoom: number, pan: Point, smoothly: boolean): void {
+    this.cy.stop();
+    const still = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
+    if (smoothly && !still) this.cy.animate({ zoom, pan }, { duration: 220, easing: 'ease-out-cubic' });
+    else this.cy.viewport({ zoom, pan });
+  }
+
+  /** Adds, changes and removes elements; true if nodes or edges came or went. */
+  #sync(drawn: Drawn): boolean {
+    let changed = false;
+    const nodes = new Set(drawn.nodes.map((node) => node.id));
+    const edges = drawn.edges.filter((edge) => nodes.has(edge.client) && nodes.has(edge.server));
+    const known = new Set([...nodes, ...edges.map((edge) => edge.id)]);
+    this.cy.batch(() => {
+      this.cy.elements().forEach((element) => {
+        if (known.has(element.id())) return;
+        changed = true;
+        this.#routes.delete(element.id());
+        element.remove();
+      });
+      for (const node of drawn.nodes) {
+        if (this.cy.getElementById(node.id).nonempty()) continue;
+        changed = true;
+        this.cy.add({ group: 'nodes', data: { id: node.id } });
+      }
+      for (const edge of edges) {
+        let element = this.cy.getElementById(edge.id);
+        if (element.empty()) {
+          changed = true;
+          element = this.cy.add({ group: 'edges', data: { id: edge.id, source: edge.client, target: edge.server } });
+          if (edge.client === edge.server) element.addClass('loop');
+        }
+        const width = Math.round(widthOf(edge) * 4) / 4;
+        if (element.data('rate') !== width) element.data('rate', width);
+        if (element.data('health') !== edge.health) element.data('health', edge.health);
+      }
+    });
+    return changed;
+  }
+
+  #arrange(drawn: Drawn, anew = false): void {
+    const nodes: LayoutNode[] = drawn.nodes.map((node) => ({ id: node.id, region: drawn.regions.get(node.id) ?? '' }));
+    const present = new Set(nodes.map((node) => node.id));
+    const edges = drawn.edges.filter((edge) => present.has(edge.client) && present.has(edge.server)).map((edge) => ({ id: edge.id, source: edge.client, target: edge.server }));
+    const settling = !this.#touched && performance.now() - this.#born < SETTLING && !this.#visited;
+    this.#layout = anew || settling ? layered(nodes, edges) : extend(nodes, edges, this.#keep.points);
+    this.cy.batch(() => {
+      for (const [id, point] of this.#layout.positions) this.cy.getElementById(id).position({ x: point.x, y: point.y });
+    });
+    this.#keep.put(this.#layout.positions);
+    this.#bend(this.cy.edges().toArray() as EdgeSingular[]);
+  }
+
+  #bend(edges: readonly EdgeSingular[]): void {
+    this.cy.batch(() => {
+      for (const edge of edges) {
+        if (edge.hasClass('loop')) continue;
+        const way = route(edge.source().position(), edge.target().position(), this.#layout.bends.get(edge.id()));
+        this.#routes.set(edge.id(), way);
+        const { weights, distances } = relative(way);
+        edge.style({
+          'control-point-weights': weights,
+          'control-point-distances': distances,
+          'source-endpoint': way.sourceSide === 'right' ? '50% 0%' : '-50% 0%',
+          'target-endpoint': way.targetSide === 'right' ? '50% 0%' : '-50% 0%',
+        });
+      }
+    });
+  }
+
+  #listen(): void {
+    const { cy } = this;
+    cy.on('tap', (event) => {
+      if (event.target === cy) return this.#hooks.leave();
+      const element = event.target as NodeSingular | EdgeSingular;
+      this.#hooks.open(element.isNode() ? 'node' : 'edge', element.id());
+    });
+    cy.on('mouseover', 'node, edge', (event) => {
+      const element = event.target as NodeSingular | EdgeSingular;
+      this.#hooks.hover(element.id(), element.isNode() ? 'node' : 'edge', event.renderedPosition);
+    });
+    cy.on('mousemove', 'edge', (event) => this.#hooks.hover((event.target as EdgeSingular).id(), 'edge', event.renderedPosition));
+    cy.on('mouseout', 'node, edge', () => this.#hooks.hover(undefined, 'node', { x: 0, y: 0 }));
+    cy.on('drag', 'node', (event) => {
+      this.#touched = true;
+      const node = event.target as NodeSingular;
+      const bends = new Map(this.#layout.bends);
+      node.connectedEdges().forEach((edge) => void bends.delete(edge.id()));
+      this.#layout = { ...this.#layout, bends };
+      this.#bend(node.connectedEdges().toArray() as EdgeSingular[]);
+      this.#hooks.moved();
+    });
+    cy.on('dragfree', 'node', (event) => {
+      const node = event.target as NodeSingular;
+      this.#keep.put([[node.id(), { ...node.position() }]]);
+    });
+    cy.on('dragpan scrollzoom pinchzoom', () => {
+      this.#touched = true;
+    });
+    cy.on('pan zoom', () => this.#hooks.moved());
+    cy.on('resize', () => {
+      if (cy.destroyed()) return;
+      if (!this.#touched) this.fit();
+      this.#hooks.moved();
+    });
+  }
+}
+
+function sheet(): StylesheetJson {
+  const calm = colour('edge');
+  const near = colour('edge-near');
+  const accent = colour('accent');
+  const [degraded, failing, quiet] = [colour('degraded'), colour('failing'), colour('quiet')];
+  return [
+    { selector: 'node', style: { shape: 'round-rectangle', width: CARD.width, height: CARD.height, 'background-opacity': 0, 'border-width': 0, 'overlay-opacity': 0 } },
+    { selector: 'core', style: { 'active-bg-opacity': 0, 'selection-box-opacity': 0 } as never },
+    {
+      selector: 'edge',
+      style: {
+        'curve-style': 'unbundled-bezier',
+        'edge-distances': 'endpoints',
+        width: 'data(rate)',
+        'line-color': calm,
+        'target-arrow-color': calm,
+        'target-arrow-shape': 'triangle',
+        'arrow-scale': 0.75,
+        'line-cap': 'round',
+        'overlay-opacity': 0,
+        'underlay-padding': 4,
+        'underlay-shape': 'ellipse',
+        'z-index-compare': 'manual',
+        'z-index': 1,
+      } as never,
+    },
+    { selector: 'edge.loop', style: { 'curve-style': 'bezier', 'loop-direction': '-45deg', 'loop-sweep': '60deg' } },
+    { selector: `edge[health = ${Health.QUIET}]`, style: { 'line-style': 'dotted', 'line-color': quiet, 'target-arrow-color': quiet } },
+    { selector: 'edge.near', style: { 'line-color': near, 'target-arrow-color': near, 'z-index': 5 } },
+    { selector: `edge[health = ${Health.DEGRADED}]`, style: { 'line-style': 'dashed', 'line-dash-pattern': [9, 6], 'line-color': degraded, 'target-arrow-color': degraded, 'z-index': 10, width: 3 } as never },
+    { selector: `edge[health = ${Health.FAILING}]`, style: { 'line-color': failing, 'target-arrow-color': failing, width: 5, 'z-index': 20 } },
+    { selector: 'edge.chosen', style: { 'underlay-color': accent, 'underlay-opacity': 0.28, 'underlay-padding': 5, 'z-index': 30 } },
+    { selector: `edge.chosen[health < ${Health.DEGRADED}]`, style: { 'line-color': accent, 'target-arrow-color': accent } },
+  ];
+}

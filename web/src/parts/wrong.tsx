@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { ReactElement } from 'react';
+import { useLive, useNow } from '../api/context';
+import type { Anomaly, Status } from '../gen/aeolus/query/v1/query_pb';
+import { plural, span } from '../lib/format';
+import { healthName } from '../lib/health';
+import { go, usePlace } from '../lib/navigation';
+import { quietSentence } from '../lib/sentence';
+import { useStore } from '../lib/store';
+import { ago, clock, full, millis } from '../lib/time';
+import { HealthIcon, Icon } from './icons';
+import { Link } from './link';
+import { Bones } from './notice';
+
+const MOST_OPEN = 60;
+const MOST_ENDED = 8;
+
+/** What is wrong now, worst first; or that nothing is. */
+export function Wrong(): ReactElement {
+  const live = useLive();
+  const anomalies = useStore(live.anomalies);
+  const status = useStore(live.status);
+  const open = anomalies?.filter((anomaly) => anomaly.closed === undefined) ?? [];
+  const ended = anomalies?.filter((anomaly) => anomaly.closed !== undefined) ?? [];
+  return (
+    <aside className="wrong" aria-label="What is wrong now">
+      <div className="wrong-scroll">
+        {anomalies === undefined || status === undefined ? (
+          <Bones rows={5} />
+        ) : (
+          <>
+            {open.length === 0 && <AllQuiet status={status} />}
+            {open.length > 0 && (
+              <section aria-live="polite">
+                <h2>
+                  Wrong now <span>{open.length}</span>
+                </h2>
+                <Cases list={open.slice(0, MOST_OPEN)} />
+              </section>
+            )}
+            {ended.length > 0 && (
+              <section>
+                <h2>
+                  Ended lately
+                  {ended.length > MOST_ENDED && (
+                    <Link className="link" to={{ view: 'anomalies' }}>
+                      all
+                    </Link>
+                  )}
+                </h2>
+                <Cases list={ended.slice(0, MOST_ENDED)} />
+              </section>
+            )}
+          </>
+        )}
+      </div>
+      {status !== undefined && <Foot status={status} />}
+    </aside>
+  );
+}
+
+function AllQuiet({ status }: { status: Status }): ReactElement {
+  if (status.learning) {
+    return (
+      <section className="all-quiet" data-testid="learning" aria-live="polite">
+        <HealthIcon health="quiet" label={false} />
+        <strong>Learning what is usual</strong>
+        <p>
+          {quietSentence(status)}. Refused, reset and unanswered connects are reported already; slow drifts once their usual range is known.
+        </p>
+      </section>
+    );
+  }
+  return (
+    <section className="all-quiet" data-testid="all-quiet" aria-live="polite">
+      <Icon name="check" size={20} />
+      <strong>All quiet</strong>
+      <p>{quietSentence(status)}</p>
+    </section>
+  );
+}
+
+function Cases({ list }: { list: readonly Anomaly[] }): ReactElement {
+  return (
+    <ul>
+      {list.map((anomaly) => (
+        <li key={anomaly.id}>
+          <Case anomaly={anomaly} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Case({ anomaly }: { anomaly: Anomaly }): ReactElement {
+  const now = useNow();
+  const { open } = usePlace();
+  const opened = millis(anomaly.opened);
+  const closed = millis(anomaly.closed);
+  const current = open?.id === anomaly.id || (closed === undefined && open?.kind === 'edge' && open.id === anomaly.edgeId);
+  return (
+    <button className={closed === undefined ? 'case' : 'case over'} data-anomaly={anomaly.id} aria-current={current} onClick={() => go({ open: { kind: 'anomaly', id: anomaly.id } })}>
+      <HealthIcon health={closed === undefined ? healthName(anomaly.severity) : 'quiet'} />
+      <span className="sentence">{anomaly.summary}</span>
+      <span className="secondary" title={full(opened)}>
+        {closed === undefined ? <>since {clock(opened)} · {span((now - (opened ?? now)) / 1000)}</> : <>ended {ago(closed, now)} · lasted {span((closed - (opened ?? closed)) / 1000)}</>}
+      </span>
+    </button>
+  );
+}
+
+function Foot({ status }: { status: Status }): ReactElement {
+  const gone = status.agents.filter((agent) => !agent.connected);
+  return (
+    <footer title={status.agents.map((agent) => `${agent.node}: ${agent.connected ? 'connected' : 'not connected'}${agent.kernel === '' ? '' : `, kernel ${agent.kernel}`}`).join('\n')}>
+      {status.agents.length === 0 ? 'No agent reports yet' : gone.length > 0 ? `${gone.length} of ${plural(status.agents.length, 'agent')} not connected: ${gone.map((agent) => agent.node).slice(0, 3).join(', ')}` : `${plural(status.agents.length, 'agent')}, ${plural(status.openConnections, 'open connection')}`}
+    </footer>
+  );
+}
