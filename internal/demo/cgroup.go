@@ -62,7 +62,7 @@ func removeEmpty(directory string) error {
 			return err
 		}
 	}
-	if err := syscall.Rmdir(directory); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(directory); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing control group %s: %w", directory, err)
 	}
 	return nil

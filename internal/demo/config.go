@@ -9,6 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+
+	"github.com/aeolus-ebpf/aeolus/internal/netlink"
 )
 
 // Defaults of Config.
@@ -80,6 +83,9 @@ func (c *Config) complete() error {
 
 // checkHost says what this machine or user lacks, in one line.
 func checkHost() error {
+	if runtime.GOOS != "linux" {
+		return netlink.ErrUnsupported
+	}
 	if os.Geteuid() != 0 {
 		return ErrNotRoot
 	}

@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"reflect"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/aeolus-ebpf/aeolus/internal/demo/service"
@@ -74,23 +73,11 @@ func (i *instance) launch() (*process, error) {
 	command := exec.Command(i.command[0], arguments...)
 	// The services are small: one thread of Go code each is plenty, and keeps the shop light on small machines.
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "GOMAXPROCS=1", "GOMEMLIMIT=64MiB"}, resourceAttributes(&i.spec)...)
-	command.SysProcAttr = &syscall.SysProcAttr{
-		Pdeathsig: syscall.SIGKILL,
-		// A Ctrl-C at the terminal is for the shop, which then ends its instances in order.
-		Setpgid: true,
+	release, err := isolate(command, i.cgroup)
+	if err != nil {
+		return nil, err
 	}
-	if i.cgroup != "" {
-		if err := os.MkdirAll(i.cgroup, 0o755); err != nil {
-			return nil, fmt.Errorf("making control group: %w", err)
-		}
-		directory, err := os.Open(i.cgroup)
-		if err != nil {
-			return nil, fmt.Errorf("opening control group: %w", err)
-		}
-		defer func() { _ = directory.Close() }()
-		command.SysProcAttr.UseCgroupFD = true
-		command.SysProcAttr.CgroupFD = int(directory.Fd())
-	}
+	defer release()
 	return i.connect(command)
 }
 
@@ -161,6 +148,15 @@ func (p *process) ask(ctx context.Context, command service.Command) (service.Rep
 	}
 }
 
+func (p *process) gone() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // kill ends the process as abruptly as the kernel can, and waits until it is gone.
 func (p *process) kill() {
 	_ = p.command.Process.Kill()
@@ -202,8 +198,8 @@ func (i *instance) setNames(ctx context.Context, names map[string][]netip.Addr) 
 }
 
 func (i *instance) tell(ctx context.Context, command service.Command) error {
-	if i.process == nil {
-		return nil
+	if i.process == nil || i.process.gone() {
+		return nil // the next start tells it
 	}
 	if _, err := i.process.ask(ctx, command); err != nil {
 		return fmt.Errorf("telling %s: %w", i.spec.Instance, err)

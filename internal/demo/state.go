@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -77,10 +76,10 @@ func (s *state) acquire() error {
 	if err != nil {
 		return fmt.Errorf("opening lock: %w", err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := lockFile(lock); err != nil {
 		holder, _ := os.ReadFile(path)
 		_ = lock.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
+		if errors.Is(err, ErrRunning) {
 			return fmt.Errorf("%w in %s (process %s)", ErrRunning, s.directory, strings.TrimSpace(string(holder)))
 		}
 		return fmt.Errorf("locking %s: %w", path, err)
@@ -106,12 +105,15 @@ func (s *state) close() error {
 		problems = append(problems, removeCgroups(s.cgroup, dyingPatience))
 	}
 	problems = append(problems, removeFile(s.socket()), removeFile(filepath.Join(s.directory, lockName)))
-	if len(s.made) == 0 {
+	if len(s.made) == 0 { // an earlier shop made them
 		s.made = []string{s.directory}
+		if s.directory == DefaultStateDir {
+			s.made = append(s.made, filepath.Dir(s.directory))
+		}
 	}
 	for _, directory := range s.made {
 		// Somebody else may have put something there meanwhile: then it stays.
-		_ = syscall.Rmdir(directory)
+		_ = os.Remove(directory)
 	}
 	return errors.Join(append(problems, s.lock.Close())...)
 }

@@ -139,5 +139,6 @@ func sum(sums map[string]*service.Calls, edge string, calls service.Calls) {
 	total.Connected += calls.Connected
 	total.BytesOut += calls.BytesOut
 	total.BytesIn += calls.BytesIn
+	total.Took += calls.Took
 	total.Median, total.P99 = max(total.Median, calls.Median), max(total.P99, calls.P99)
 }

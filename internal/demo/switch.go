@@ -137,7 +137,7 @@ func (s *Shop) rate(i *instance) netlink.Rate {
 	}
 	return netlink.Rate{
 		BytesPerSecond: setting.BytesPerSecond,
-		Burst:          4 << 10,
+		Burst:          2 << 10,
 		// Almost half a second's worth may wait.
 		Queue: uint32(max(setting.BytesPerSecond*2/5, 16<<10)),
 	}

@@ -31,21 +31,28 @@ type caller struct {
 	client client
 }
 
+// dialer connects to one of a service's instances.
 type dialer func(ctx context.Context) (net.Conn, error)
 
 func newCaller(edge Call, names *directory) (*caller, error) {
 	c := &caller{edge: edge, meter: &meter{}}
-	dial := func(ctx context.Context) (net.Conn, error) { return names.dial(ctx, edge, c.meter) }
+	toAny := func(ctx context.Context) (net.Conn, error) {
+		address, err := names.pickPort(ctx, edge)
+		if err != nil {
+			return nil, err
+		}
+		return dial(ctx, address, c.meter)
+	}
 	var err error
 	switch edge.Protocol {
 	case HTTP:
-		c.client = newHTTPClient(edge, dial)
+		c.client = newHTTPClient(edge, names, c.meter)
 	case GRPC:
-		c.client, err = newGRPCClient(edge, dial)
+		c.client, err = newGRPCClient(edge, toAny)
 	case Redis:
-		c.client = newRedisClient(edge, dial)
+		c.client = newRedisClient(edge, toAny)
 	case Store:
-		c.client = newStoreClient(dial)
+		c.client = newStoreClient(toAny)
 	default:
 		err = fmt.Errorf("calling %s: no client speaks %q", edge.To, edge.Protocol)
 	}

@@ -40,12 +40,28 @@ func newDirectory(server netip.AddrPort) *directory {
 		resolver: &net.Resolver{
 			PreferGo: true,
 			Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, "udp4", server.String())
+				connection, err := (&net.Dialer{}).DialContext(ctx, "udp4", server.String())
+				if udp, ok := connection.(*net.UDPConn); ok {
+					return lookupConn{udp}, nil
+				}
+				return nil, err
 			},
 		},
 		meter: &meter{},
 		known: map[string]*known{},
 	}
+}
+
+// lookupConn gives up when the directory does: the resolver would go on waiting as long as the host's own configuration
+// says.
+type lookupConn struct{ *net.UDPConn }
+
+// SetDeadline implements net.Conn.
+func (c lookupConn) SetDeadline(deadline time.Time) error {
+	if latest := time.Now().Add(lookupTimeout); deadline.IsZero() || deadline.After(latest) {
+		deadline = latest
+	}
+	return c.UDPConn.SetDeadline(deadline)
 }
 
 // pick answers one of a service's addresses, another one each time if there are several.
@@ -88,14 +104,16 @@ func (d *directory) lookup(ctx context.Context, service string) ([]netip.Addr, e
 	return addresses, nil
 }
 
-// dial connects to a service and counts what goes over the connection.
-func (d *directory) dial(ctx context.Context, call Call, m *meter) (net.Conn, error) {
+// pickPort answers one of a service's addresses with its port.
+func (d *directory) pickPort(ctx context.Context, call Call) (string, error) {
 	address, err := d.pick(ctx, call.To)
-	if err != nil {
-		return nil, err
-	}
+	return netip.AddrPortFrom(address.Unmap(), call.Port).String(), err
+}
+
+// dial connects to an address and counts what goes over the connection.
+func dial(ctx context.Context, address string, m *meter) (net.Conn, error) {
 	m.dialled.Add(1)
-	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp4", netip.AddrPortFrom(address.Unmap(), call.Port).String())
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp4", address)
 	if err != nil {
 		return nil, err
 	}

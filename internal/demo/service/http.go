@@ -31,14 +31,17 @@ func (s *Service) serveHTTP(listener net.Listener) {
 }
 
 type httpClient struct {
-	url         string
+	edge        Call
+	names       *directory
 	kept, fresh *http.Client
 }
 
-func newHTTPClient(edge Call, dial dialer) *httpClient {
-	make := func(keep bool) *http.Client {
+func newHTTPClient(edge Call, names *directory, m *meter) *httpClient {
+	client := func(keep bool) *http.Client {
 		return &http.Client{Transport: &http.Transport{
-			DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+			DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+				return dial(ctx, address, m)
+			},
 			DisableKeepAlives:   !keep,
 			DisableCompression:  true,
 			MaxIdleConnsPerHost: 16,
@@ -46,17 +49,20 @@ func newHTTPClient(edge Call, dial dialer) *httpClient {
 			IdleConnTimeout:     time.Minute,
 		}}
 	}
-	return &httpClient{
-		url:  fmt.Sprintf("http://%s:%d/", edge.To, edge.Port),
-		kept: make(true), fresh: make(false),
-	}
+	return &httpClient{edge: edge, names: names, kept: client(true), fresh: client(false)}
 }
 
+// call asks by address and not by name, so that connections are kept to every instance and all of them get work.
 func (c *httpClient) call(ctx context.Context, fresh bool) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url, nil)
+	address, err := c.names.pickPort(ctx, c.edge)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/", nil)
 	if err != nil {
 		return fmt.Errorf("making request: %w", err)
 	}
+	request.Host = c.edge.To
 	by := c.kept
 	if fresh {
 		by = c.fresh

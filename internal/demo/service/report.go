@@ -43,6 +43,8 @@ type Calls struct {
 	Connected uint64 `json:"connected"`
 	BytesOut  uint64 `json:"bytesOut"`
 	BytesIn   uint64 `json:"bytesIn"`
+	// Took is the sum over the attempts that succeeded.
+	Took time.Duration `json:"took"`
 	// Median and P99 are of the most recent attempts that succeeded.
 	Median time.Duration `json:"median"`
 	P99    time.Duration `json:"p99"`
@@ -67,6 +69,7 @@ type meter struct {
 	mu        sync.Mutex
 	attempts  uint64
 	succeeded uint64
+	took      time.Duration
 	failed    map[string]uint64
 	recent    [recentCalls]time.Duration
 }
@@ -78,6 +81,7 @@ func (m *meter) finish(err error, took time.Duration) {
 	if err == nil {
 		m.recent[m.succeeded%recentCalls] = took
 		m.succeeded++
+		m.took += took
 		return
 	}
 	if m.failed == nil {
@@ -90,7 +94,7 @@ func (m *meter) report() Calls {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := Calls{
-		Attempts: m.attempts, Succeeded: m.succeeded, Failed: map[string]uint64{},
+		Attempts: m.attempts, Succeeded: m.succeeded, Took: m.took, Failed: map[string]uint64{},
 		Dialled: m.dialled.Load(), Connected: m.connected.Load(), BytesOut: m.bytesOut.Load(), BytesIn: m.bytesIn.Load(),
 	}
 	for name, count := range m.failed {
