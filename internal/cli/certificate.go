@@ -39,7 +39,7 @@ func (a *app) agentCertificateCommand() *cobra.Command {
 		Long: `Issues a certificate for the agent on a node, and writes agent.crt, agent.key and ca.crt into a directory. Run it
 where the controller keeps its data; then bring the files to the node.`,
 		Example: `  sudo aeolus certificate agent node-1 --out ./node-1
-  sudo aeolus agent --certificate node-1/agent.crt --key node-1/agent.key --authority node-1/ca.crt`,
+  sudo aeolus agent --tls-certificate node-1/agent.crt --tls-key node-1/agent.key --tls-authority node-1/ca.crt`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("certificate agent needs the name of one node (see %s --help)", cmd.CommandPath())

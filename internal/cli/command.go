@@ -81,7 +81,7 @@ func (a *app) commands() []*cobra.Command {
 		return commands
 	}
 	all := in(groupLook, a.edgesCommand(), a.connectionsCommand(), a.eventsCommand(), a.anomaliesCommand())
-	all = append(all, in(groupRun, a.demoCommand(), a.benchCommand())...)
+	all = append(all, in(groupRun, a.agentCommand(), a.demoCommand(), a.benchCommand())...)
 	all = append(all, a.serviceCommand())
 	return append(all, in(groupOther, a.doctorCommand(), a.certificateCommand(), a.versionCommand(), a.completionCommand())...)
 }
