@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"os/exec"
 	"sync"
 	"testing"
@@ -267,4 +268,47 @@ func (r *recorder) latest() map[uint64]model.Connection {
 		}
 	}
 	return latest
+}
+
+// TestAdoption_multipath: Go's servers listen on multipath sockets, behind which the kernel keeps TCP ones without a file.
+func TestAdoption_multipath(t *testing.T) {
+	testkit.RequireRoot(t)
+	p := newPair(t)
+	listener := listen(t, p.server, "tcp4", "10.99.0.2:0")
+	remote := netip.MustParseAddrPort(listener.Addr().String())
+	connect := func() (client, server *net.TCPConn) {
+		client, err := dial(p.client, "tcp4", remote.String())
+		require.NoError(t, err)
+		server, err = listener.AcceptTCP()
+		require.NoError(t, err)
+		return client, server
+	}
+	closeBoth := func(client, server *net.TCPConn) {
+		require.NoError(t, client.Close())
+		require.NoError(t, server.Close())
+	}
+	olderClient, olderServer := connect()
+	run := start(t, p.scope())
+	closeBoth(connect())
+	closeBoth(olderClient, olderServer)
+	testkit.Eventually(t, patience, func() string {
+		return missing(len(run.ends(func(*model.Connection) bool { return true })), 4)
+	})
+	require.NoError(t, listener.Close())
+	testkit.Eventually(t, patience, func() string {
+		run.mu.Lock()
+		defer run.mu.Unlock()
+		return missing(len(run.listeners), 2)
+	})
+	run.stop()
+	for _, c := range run.ends(func(*model.Connection) bool { return true }) {
+		assert.Equal(t, c.Local == remote, c.Role == model.RoleServer)
+		assert.Equal(t, c.Remote == remote, c.Role == model.RoleClient)
+		assert.EqualValues(t, os.Getpid(), c.Owner.PID)
+		assert.False(t, c.Owner.Inherited)
+	}
+	assert.Equal(t, remote, run.listeners[0].Local)
+	assert.EqualValues(t, os.Getpid(), run.listeners[0].Owner.PID)
+	assert.Equal(t, run.listeners[0].Cookie, run.listeners[1].Cookie)
+	assert.True(t, run.listeners[1].Gone)
 }

@@ -5,9 +5,14 @@ set -eu
 cd "$(dirname "$0")"
 clang=${CLANG:-clang-14}
 strip=${LLVM_STRIP:-llvm-strip-14}
+# What does not compile leaves the committed object as it is.
+new=$(mktemp -d)
+trap 'rm -rf "$new"' EXIT
 GOPACKAGE=tcp go tool -modfile=../../../tools/go.mod bpf2go -cc "$clang" -strip "$strip" -target bpfel \
-	-type tcp_identity -type tcp_snapshot -type tcp_kept -type ring_accounts -type meter -go-package tcp object tcp.bpf.c -- \
+	-type tcp_identity -type tcp_snapshot -type tcp_kept -type ring_accounts -type meter \
+	-output-dir "$new" object tcp.bpf.c -- \
 	-O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -mcpu=v3 -I../../../bpf
+mv "$new"/object_bpfel.o "$new"/object_bpfel.go .
 {
 	"$clang" --version | head -n 1
 	dpkg-query -W -f 'libbpf-dev ${Version}\n' libbpf-dev

@@ -191,7 +191,7 @@ enum adopt_pass { ADOPT_LISTENERS, ADOPT_SOCKETS, ADOPT_OWNERS };
 volatile __u32 walk_everything = 0;
 volatile __u32 adopt_pass = ADOPT_LISTENERS;
 
-static __always_inline void addresses(struct tcp_identity *id, struct sock *sk, struct tcp_sock *tp)
+static __always_inline void addresses(struct tcp_identity *id, struct sock *sk)
 {
 	if (sk->__sk_common.skc_family == AF_INET) {
 		id->local[2] = bpf_htonl(0xffff);
@@ -204,19 +204,24 @@ static __always_inline void addresses(struct tcp_identity *id, struct sock *sk, 
 			id->remote[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
 		}
 	}
-	// Not skc_num: it is taken away before the tracepoint when a socket closes.
-	id->local_port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
 	id->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+}
+
+// Not skc_num, as for a listener: it is taken away before the tracepoint when a socket closes.
+static __always_inline __u16 port_of(struct tcp_sock *tp)
+{
+	return bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
 }
 
 // identify fills in all but the kind and what the kind tells. A program may connect a socket again after it failed: so
 // the number of connections it had before goes above the cookie's 48 bits, and no two connections have the same.
-static __always_inline void identify(struct tcp_identity *id, struct sock *sk, struct tcp_sock *tp, struct tcp_kept *k,
+static __always_inline void identify(struct tcp_identity *id, struct sock *sk, struct tcp_kept *k, __u16 port,
 				     __u64 cookie)
 {
 	id->layout = LAYOUT;
 	id->cookie = cookie;
-	addresses(id, sk, tp);
+	id->local_port = port;
+	addresses(id, sk);
 	if (!k) {
 		struct owner o = {};
 
@@ -294,7 +299,7 @@ static __always_inline struct tcp_kept *keep(struct sock *sk)
 
 static __always_inline __u8 role_by_port(struct sock *sk, struct tcp_sock *tp)
 {
-	struct listening at = {.netns = netns_of(sk), .port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport)};
+	struct listening at = {.netns = netns_of(sk), .port = port_of(tp)};
 
 	return bpf_map_lookup_elem(&listening, &at) ? ROLE_SERVER : ROLE_CLIENT;
 }
@@ -327,7 +332,7 @@ static __always_inline void report_never_sent(struct sock *sk, struct tcp_sock *
 	owner_group(&k->owner, sk, task);
 	process_of(&k->owner, task);
 	s.id.taken = bpf_ktime_get_ns();
-	identify(&s.id, sk, tp, k, cookie);
+	identify(&s.id, sk, k, port_of(tp), cookie);
 	k->earlier++;
 	s.id.kind = RECORD_FAILED;
 	s.id.role = ROLE_CLIENT;
@@ -374,10 +379,19 @@ static __always_inline void on_connect(struct sock *sk)
 	k->opened = bpf_ktime_get_ns();
 }
 
-static __always_inline void on_listen(struct sock *sk, struct tcp_sock *tp)
+static __always_inline void report_listener(struct sock *sk, struct tcp_kept *k, __u8 kind)
+{
+	struct tcp_snapshot s = {};
+
+	s.id.taken = bpf_ktime_get_ns();
+	identify(&s.id, sk, k, sk->__sk_common.skc_num, bpf_get_socket_cookie(sk));
+	s.id.kind = kind;
+	bulk_write(&s, sizeof(s));
+}
+
+static __always_inline void on_listen(struct sock *sk)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct tcp_snapshot s = {};
 	struct tcp_kept *k;
 
 	if (!in_scope(sk, task))
@@ -390,12 +404,17 @@ static __always_inline void on_listen(struct sock *sk, struct tcp_sock *tp)
 	k->role = ROLE_LISTENER;
 	k->earlier += k->closed;
 	k->inherited = k->adopted = k->pending = k->closed = k->changed = 0;
-	s.id.taken = bpf_ktime_get_ns();
-	identify(&s.id, sk, tp, k, bpf_get_socket_cookie(sk));
-	s.id.kind = RECORD_LISTENER;
-	// The port is bound, but its place in inet_sport is written only after this transition.
-	s.id.local_port = sk->__sk_common.skc_num;
-	bulk_write(&s, sizeof(s));
+	report_listener(sk, k, RECORD_LISTENER);
+}
+
+static __always_inline void on_listener_gone(struct sock *sk)
+{
+	struct tcp_kept *k = bpf_sk_storage_get(&kept, sk, NULL, 0);
+
+	if (!k)
+		return;
+	k->closed = 1;
+	report_listener(sk, k, RECORD_LISTENER_GONE);
 }
 
 // become_child turns the copy of its listener's storage, which an accepted socket is born with, into its own.
@@ -494,7 +513,7 @@ static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int o
 	struct tcp_snapshot s = {};
 
 	if (!k) {
-		if (!in_scope(sk, NULL) || old == TCP_LISTEN)
+		if (!in_scope(sk, NULL))
 			return;
 		k = keep(sk);
 		if (k) {
@@ -503,7 +522,7 @@ static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int o
 		}
 	}
 	if (k) {
-		if (k->role == ROLE_LISTENER && old != TCP_LISTEN)
+		if (k->role == ROLE_LISTENER)
 			become_child(k);
 		// Closing by close() has shut both directions already, and runs in the process that calls it.
 		if (k->inherited && sk->sk_shutdown == SHUTDOWN_MASK && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT))
@@ -511,14 +530,9 @@ static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int o
 		k->closed = 1;
 	}
 	s.id.taken = bpf_ktime_get_ns();
-	identify(&s.id, sk, tp, k, bpf_get_socket_cookie(sk));
+	identify(&s.id, sk, k, port_of(tp), bpf_get_socket_cookie(sk));
 	s.id.closed = s.id.taken;
 	s.id.phase = PHASE_CLOSED;
-	if (old == TCP_LISTEN) {
-		s.id.kind = RECORD_LISTENER_GONE;
-		bulk_write(&s, sizeof(s));
-		return;
-	}
 	s.id.error = sk->sk_err;
 	s.id.failure = failure_of(sk, tp, k, old);
 	if (s.id.failure == FAILURE_NEVER_SENT)
@@ -551,9 +565,19 @@ METERED("tp_btf/inet_sock_set_state", tcp_state, METER_STATE, __u64 *)
 	if (new != TCP_CLOSE && new != TCP_SYN_SENT && new != TCP_ESTABLISHED && new != TCP_LISTEN && new != TCP_FIN_WAIT1 &&
 	    new != TCP_LAST_ACK)
 		return 0;
-	if (old == new || sk->sk_protocol != IPPROTO_TCP)
+	if (old == new)
+		return 0;
+	// Of multipath sockets only listeners older than the sensor are kept: see adopt_multipath.
+	if (old == TCP_LISTEN && new == TCP_CLOSE) {
+		on_listener_gone(sk);
+		return 0;
+	}
+	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	switch (new) {
+	case TCP_LISTEN:
+		on_listen(sk);
+		return 0;
 	case TCP_SYN_SENT:
 		on_connect(sk);
 		return 0;
@@ -566,11 +590,7 @@ METERED("tp_btf/inet_sock_set_state", tcp_state, METER_STATE, __u64 *)
 		return 0;
 	}
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return 0;
-	if (new == TCP_LISTEN)
-		on_listen(sk, tp);
-	else
+	if (tp)
 		on_close(sk, tp, old);
 	return 0;
 }
@@ -595,7 +615,7 @@ METERED("tp_btf/tcp_retransmit_skb", tcp_retransmit, METER_RETRANSMIT, __u64 *)
 	if (!tp)
 		return 0;
 	id.taken = bpf_ktime_get_ns();
-	identify(&id, sk, tp, k, bpf_get_socket_cookie(sk));
+	identify(&id, sk, k, port_of(tp), bpf_get_socket_cookie(sk));
 	id.kind = RECORD_RETRYING;
 	id.phase = PHASE_OPENING;
 	urgent_write(&id, sizeof(id), id.owner_id, id.taken);
@@ -695,37 +715,47 @@ METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk
 	struct sock *sk = ctx->sk;
 	struct tcp_kept *k = ctx->value;
 	struct tcp_snapshot s = {};
-	struct tcp_sock *tp;
-	__u32 sent, received;
+	// None for a listener.
+	struct tcp_sock *tp = NULL;
+	__u32 sent = 0, received = 0;
+	__u16 port;
 	int state;
 
 	if (!sk || !k)
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return 0;
-	sent = tp->segs_out;
-	received = tp->segs_in;
-	if (!walk_everything && !k->changed && sent == k->reported_sent && received == k->reported_received)
-		return 0;
+	if (k->role == ROLE_LISTENER) {
+		if (!walk_everything && !k->changed)
+			return 0;
+	} else {
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (!tp)
+			return 0;
+		sent = tp->segs_out;
+		received = tp->segs_in;
+		if (!walk_everything && !k->changed && sent == k->reported_sent && received == k->reported_received)
+			return 0;
+	}
+	// The stamp is taken before the look at closed, which a closing record sets before its own stamp: so that a snapshot
+	// of an open connection is always older than the record of its end.
 	s.id.taken = bpf_ktime_get_ns();
 	state = sk->__sk_common.skc_state;
 	if (state == TCP_CLOSE || k->closed)
 		return 0;
-	identify(&s.id, sk, tp, k, bpf_get_socket_cookie(sk));
-	if (k->role == ROLE_LISTENER) {
-		if (state != TCP_LISTEN || !(walk_everything || k->changed))
+	if (!tp) {
+		if (state != TCP_LISTEN)
 			return 0;
 		s.id.kind = RECORD_LISTENER;
-		s.id.local_port = sk->__sk_common.skc_num;
+		port = sk->__sk_common.skc_num;
 	} else {
 		if (state == TCP_SYN_SENT && !sent)
 			return 0;
 		s.id.kind = RECORD_CONNECTION;
 		s.id.phase = state == TCP_SYN_SENT || state == TCP_SYN_RECV ? PHASE_OPENING : PHASE_ESTABLISHED;
 		count(&s, sk, tp, k);
+		port = port_of(tp);
 	}
-	// The kernel runs the program again for a socket whose record did not fit: only then is nothing marked as reported.
+	identify(&s.id, sk, k, port, bpf_get_socket_cookie(sk));
+	// The kernel runs the program again for a socket whose record did not fit: until it has, nothing is marked as reported.
 	if (bpf_seq_write(ctx->meta->seq, &s, sizeof(s)))
 		return 0;
 	k->rounds_sent += sent < k->reported_sent;
@@ -736,14 +766,19 @@ METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk
 	return 0;
 }
 
-static __always_inline void adopt_listener(struct sock *sk, struct task_struct *task)
+static __always_inline void note_listening(struct sock *sk)
 {
 	struct listening at = {.netns = netns_of(sk), .port = sk->__sk_common.skc_num};
-	struct tcp_kept *k;
 	__u8 yes = 1;
 
 	if (bpf_map_update_elem(&listening, &at, &yes, BPF_ANY))
 		COUNT(table_full);
+}
+
+static __always_inline void adopt_listener(struct sock *sk, struct task_struct *task)
+{
+	struct tcp_kept *k;
+
 	if (bpf_sk_storage_get(&kept, sk, NULL, 0) || !in_scope(sk, task))
 		return;
 	k = keep(sk);
@@ -753,6 +788,16 @@ static __always_inline void adopt_listener(struct sock *sk, struct task_struct *
 	process_of(&k->owner, task);
 	k->role = ROLE_LISTENER;
 	k->changed = 1;
+}
+
+// adopt_multipath takes over a multipath listener, which Go's servers are. The TCP listener behind it has no file, so what
+// it accepts comes without its process, and gets one from adopt_pass ADOPT_OWNERS or when it closes.
+static __always_inline void adopt_multipath(struct sock *sk, struct task_struct *task)
+{
+	if (adopt_pass != ADOPT_LISTENERS || sk->__sk_common.skc_state != TCP_LISTEN)
+		return;
+	note_listening(sk);
+	adopt_listener(sk, task);
 }
 
 METERED("iter/task_file", tcp_adopt, METER_ADOPT, struct bpf_iter__task_file *)
@@ -771,15 +816,23 @@ METERED("iter/task_file", tcp_adopt, METER_ADOPT, struct bpf_iter__task_file *)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP)
+	if (!sk)
+		return 0;
+	if (sk->sk_protocol == IPPROTO_MPTCP) {
+		adopt_multipath(sk, task);
+		return 0;
+	}
+	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
 	state = sk->__sk_common.skc_state;
 	if (adopt_pass == ADOPT_LISTENERS) {
-		if (state == TCP_LISTEN)
+		if (state == TCP_LISTEN) {
+			note_listening(sk);
 			adopt_listener(sk, task);
+		}
 		return 0;
 	}
 	if (state == TCP_CLOSE || state == TCP_LISTEN)
