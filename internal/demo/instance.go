@@ -38,6 +38,7 @@ type instance struct {
 	mu       sync.Mutex
 	process  *process
 	down     bool // not to be restarted
+	unwatch  context.CancelFunc
 	restarts int
 	// What was last set in the namespace, so that only changes are made.
 	virtualRules string
@@ -265,6 +266,9 @@ func (i *instance) finish(patience time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.down = true
+	if i.unwatch != nil {
+		i.unwatch()
+	}
 	if i.process == nil {
 		return
 	}

@@ -31,6 +31,7 @@ type Shop struct {
 	running context.Context
 
 	mu        sync.Mutex
+	opened    bool
 	instances []*instance
 	active    map[string]Setting
 	relays    map[string]*relay
@@ -98,7 +99,11 @@ func (s *Shop) open(ctx context.Context) error {
 	if err := s.setVirtual(); err != nil {
 		return err
 	}
-	return s.startAll(ctx)
+	if err := s.startAll(ctx); err != nil {
+		return err
+	}
+	s.opened = true
+	return nil
 }
 
 // startAll starts the instances, two at a time; the shopper comes when all others stand.
@@ -130,7 +135,9 @@ func (s *Shop) launch(ctx context.Context, i *instance) error {
 	if err := i.start(ctx); err != nil {
 		return err
 	}
-	s.watches.Go(func() { i.watch(s.running) })
+	var watched context.Context
+	watched, i.unwatch = context.WithCancel(s.running)
+	s.watches.Go(func() { i.watch(watched) })
 	return nil
 }
 
@@ -217,6 +224,7 @@ func (s *Shop) close() error {
 	s.watches.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.opened = false
 	var problems []error
 	for _, r := range s.relays {
 		problems = append(problems, r.close())

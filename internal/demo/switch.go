@@ -27,6 +27,9 @@ func (s *Shop) Switch(ctx context.Context, name string, on bool, given Setting) 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.opened {
+		return ErrNotRunning
+	}
 	before := maps.Clone(s.active)
 	if on {
 		setting, err := fault.resolve(given, s.plans)
