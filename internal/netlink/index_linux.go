@@ -13,17 +13,22 @@ import (
 	"time"
 )
 
-// How often the index looks again when it is asked for a namespace that it does not know.
-const refreshInterval = 200 * time.Millisecond
+// How often the index looks again when it is asked for a namespace that it does not know, and which part of the time
+// that may take.
+const (
+	refreshInterval = 200 * time.Millisecond
+	refreshShare    = 20
+)
 
 // Index knows where the host's network namespaces are. It lists those that a process's first thread lives in and those
 // that are bound to a file; one that an open file alone keeps alive cannot be found.
 type Index struct {
 	procRoot string
 
-	mu        sync.Mutex
-	places    map[uint32]Place
-	refreshed time.Time
+	mu     sync.Mutex
+	places map[uint32]Place
+	// next is when it may look again of its own accord.
+	next time.Time
 }
 
 // NewIndex makes an empty index over a /proc file system.
@@ -52,7 +57,7 @@ func (x *Index) Find(inode uint32) (Place, bool) {
 	if place, ok := x.places[inode]; ok {
 		return place, true
 	}
-	if time.Since(x.refreshed) < refreshInterval || x.refresh() != nil {
+	if time.Now().Before(x.next) || x.refresh() != nil {
 		return Place{}, false
 	}
 	place, ok := x.places[inode]
@@ -114,7 +119,8 @@ func (x *Index) openPlace(place Place) (*Namespace, error) {
 }
 
 func (x *Index) refresh() error {
-	x.refreshed = time.Now()
+	began := time.Now()
+	defer func() { x.next = time.Now().Add(max(refreshInterval, refreshShare*time.Since(began))) }()
 	directory, err := os.Open(x.procRoot)
 	if err != nil {
 		return fmt.Errorf("listing processes: %w", err)

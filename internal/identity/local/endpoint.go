@@ -21,6 +21,11 @@ const (
 	attributeNetNS     = "netns"
 )
 
+var attributes = [...]string{
+	attributeWorkload, attributeNamespace, attributeInstance, attributeVersion, attributeZone, attributeProcess,
+	attributeContainer, attributeUnit, attributeNetNS,
+}
+
 // Containers are called by this much of their ids until they have names.
 const shortID = 12
 

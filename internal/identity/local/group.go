@@ -54,11 +54,15 @@ func (r *Resolver) group(owner model.Owner, p *process) *group {
 
 // place finds a group's path and what it says.
 func (r *Resolver) place(g *group, p *process) {
+	var member memberships
+	if p != nil && p.start != 0 && p.gone.IsZero() {
+		member = readMemberships(r.config.ProcRoot, p.pid)
+	}
 	switch g.key.kind {
 	case model.OwnerCgroup2:
-		g.path, g.found = r.v2.confirm(g.key.id, p.pathIn(""))
+		g.path, g.found = r.v2.confirm(g.key.id, member.in(""))
 	case model.OwnerCgroup1:
-		g.path, g.found = r.v1.confirm(g.key.id, p.pathIn(r.hierarchy.V1Subsystem))
+		g.path, g.found = r.v1.confirm(g.key.id, member.in(r.hierarchy.V1Subsystem))
 	default:
 		g.found = true
 	}
@@ -67,11 +71,11 @@ func (r *Resolver) place(g *group, p *process) {
 	}
 	g.placement, g.evidence = parsePath(g.path), model.EvidenceCgroupPath
 	// A hybrid host keeps units in systemd's own hierarchy, and runtimes may leave out the one that ids come from.
-	if p == nil || g.container != "" || strings.HasSuffix(g.unit, ".service") || g.key.kind == model.OwnerCgroup2 {
+	if g.container != "" || strings.HasSuffix(g.unit, ".service") || g.key.kind == model.OwnerCgroup2 {
 		return
 	}
-	for _, hierarchy := range slices.SortedFunc(maps.Keys(p.cgroups), systemdFirst) {
-		if other := parsePath(p.cgroups[hierarchy]); other.container != "" || strings.HasSuffix(other.unit, ".service") {
+	for _, hierarchy := range slices.SortedFunc(maps.Keys(member), systemdFirst) {
+		if other := parsePath(member[hierarchy]); other.container != "" || strings.HasSuffix(other.unit, ".service") {
 			// A namespace may be shared by several containers; it is named after one only where the ids come from groups.
 			if g.key.kind == model.OwnerCgroup1 {
 				g.placement = other
@@ -92,22 +96,6 @@ func systemdFirst(a, b string) int {
 		return "2" + hierarchy
 	}
 	return cmp.Compare(rank(a), rank(b))
-}
-
-// pathIn gives a process's path in the hierarchy of a controller.
-func (p *process) pathIn(controller string) string {
-	if p == nil {
-		return ""
-	}
-	if path, ok := p.cgroups[controller]; ok {
-		return path
-	}
-	for controllers, path := range p.cgroups {
-		if slices.Contains(strings.Split(controllers, ","), controller) {
-			return path
-		}
-	}
-	return ""
 }
 
 // shares tells whether what one process of a group says of itself holds for its fellows: not in sessions, nor among the

@@ -187,7 +187,7 @@ func (r *Resolver) resident(pid, netNS uint32) *model.Endpoint {
 
 // ownerOf gives the owner that the kernel would report for a process.
 func (r *Resolver) ownerOf(pid, netNS uint32, comm string) model.Owner {
-	p := &process{cgroups: parseCgroups(readSome(fmt.Sprintf("%s/%d/cgroup", r.config.ProcRoot, pid), maxEnviron))}
+	member := readMemberships(r.config.ProcRoot, pid)
 	owner := model.Owner{Kind: model.OwnerNetNS, ID: uint64(netNS), NetNS: netNS, PID: pid, Comm: comm}
 	for _, candidate := range []struct {
 		kind       model.OwnerKind
@@ -197,7 +197,7 @@ func (r *Resolver) ownerOf(pid, netNS uint32, comm string) model.Owner {
 		{model.OwnerCgroup2, r.v2, ""},
 		{model.OwnerCgroup1, r.v1, r.hierarchy.V1Subsystem},
 	} {
-		path := p.pathIn(candidate.controller)
+		path := member.in(candidate.controller)
 		if candidate.tree.root == "" || path == "" || path == "/" || strings.HasPrefix(path, "/..") {
 			continue
 		}

@@ -32,8 +32,6 @@ type process struct {
 	comm, name, executable string
 	description            description
 	evidence               model.Evidence
-	// cgroups are the paths of its groups: hierarchy (empty for v2, else the controllers) → path.
-	cgroups map[string]string
 	// gone is when it was found to have exited; zero while it lives.
 	gone time.Time
 }
@@ -52,7 +50,6 @@ func readProcess(procRoot string, pid uint32) (*process, error) {
 	arguments := strings.Split(strings.TrimRight(readSome(filepath.Join(directory, "cmdline"), maxCmdline), "\x00"), "\x00")
 	p.name = processName(p.comm, p.executable, arguments)
 	p.description = parseEnvironment(readSome(filepath.Join(directory, "environ"), maxEnviron))
-	p.cgroups = parseCgroups(readSome(filepath.Join(directory, "cgroup"), maxEnviron))
 	return p, nil
 }
 
@@ -94,9 +91,29 @@ func parseStat(text []byte) (comm string, start uint64, err error) {
 	return string(text[open+1 : end]), start, nil
 }
 
+// memberships are the paths of a process's groups: hierarchy (empty for version 2, else the controllers) → path.
+type memberships map[string]string
+
+func readMemberships(procRoot string, pid uint32) memberships {
+	return parseCgroups(readSome(filepath.Join(procRoot, strconv.FormatUint(uint64(pid), 10), "cgroup"), maxEnviron))
+}
+
+// in gives the path in the hierarchy of a controller.
+func (m memberships) in(controller string) string {
+	if path, ok := m[controller]; ok {
+		return path
+	}
+	for controllers, path := range m {
+		if slices.Contains(strings.Split(controllers, ","), controller) {
+			return path
+		}
+	}
+	return ""
+}
+
 // parseCgroups reads a process's cgroup file: number:controllers:path.
-func parseCgroups(text string) map[string]string {
-	groups := map[string]string{}
+func parseCgroups(text string) memberships {
+	groups := memberships{}
 	for line := range strings.Lines(text) {
 		parts := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
 		if len(parts) == 3 && strings.HasPrefix(parts[2], "/") && len(groups) < 64 {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,8 +17,11 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 )
 
-// How many owners, processes and groups are remembered.
-const maxKnown = 16384
+// How many owners, processes and groups are remembered, and how many combinations of evidence.
+const (
+	maxKnown        = 16384
+	maxCombinations = 1024
+)
 
 // Resolver turns owners into endpoints. Its methods may be called concurrently.
 type Resolver struct {
@@ -38,6 +42,8 @@ type Resolver struct {
 	processes *cache[uint32, *process]
 	groups    *cache[groupKey, *group]
 	endpoints *cache[endpointKey, *model.Endpoint]
+	// evidence holds each combination once: there are few, and as a map of its own it would be half of an endpoint.
+	evidence *cache[string, map[string]model.Evidence]
 }
 
 // resolved is an answer, with what it was made of.
@@ -90,6 +96,7 @@ func New(config Config) (*Resolver, error) {
 		processes:  newCache[uint32, *process](maxKnown),
 		groups:     newCache[groupKey, *group](maxKnown),
 		endpoints:  newCache[endpointKey, *model.Endpoint](maxKnown),
+		evidence:   newCache[string, map[string]model.Evidence](maxCombinations),
 	}
 	r.runtimes = newRuntimes(config.Runtimes, config.Logger, r.containerFound)
 	for _, pid := range config.OwnPIDs {
@@ -148,6 +155,16 @@ func endpointKeyOf(g *group, p *process) endpointKey {
 func (r *Resolver) keep(key endpointKey, endpoint *model.Endpoint) *model.Endpoint {
 	if earlier, ok := r.endpoints.get(key); ok && reflect.DeepEqual(earlier, endpoint) {
 		return earlier
+	}
+	var combination strings.Builder
+	for _, attribute := range attributes {
+		combination.WriteString(string(endpoint.Evidence[attribute]))
+		combination.WriteByte(',')
+	}
+	if shared, ok := r.evidence.get(combination.String()); ok {
+		endpoint.Evidence = shared
+	} else {
+		r.evidence.put(combination.String(), endpoint.Evidence)
 	}
 	r.endpoints.put(key, endpoint)
 	return endpoint

@@ -13,8 +13,10 @@ import (
 const (
 	// The most groups of one hierarchy that are known by number.
 	maxGroups = 65536
-	// How often a hierarchy is walked, at most, for the sake of a group that is not known.
+	// How often a hierarchy is walked, at most, for the sake of a group that is not known; and which part of the time
+	// walks may take.
 	scanInterval = 200 * time.Millisecond
+	scanShare    = 20
 	// How long a group that was removed can still be named, and how many such groups.
 	tombstoneTime = time.Minute
 	maxTombstones = 8192
@@ -25,13 +27,14 @@ const (
 type tree struct {
 	root string
 
-	mu      sync.Mutex
-	paths   map[uint64]string
-	ids     map[string]uint64
-	gone    map[uint64]tombstone
-	scanned time.Time
-	scans   uint64
-	watch   *watch
+	mu    sync.Mutex
+	paths map[uint64]string
+	ids   map[string]uint64
+	gone  map[uint64]tombstone
+	// next is when it may be walked again.
+	next  time.Time
+	scans uint64
+	watch *watch
 }
 
 type tombstone struct {
@@ -50,7 +53,7 @@ func (t *tree) find(id uint64) (string, bool) {
 	if path, ok := t.known(id); ok {
 		return path, true
 	}
-	if t.root == "" || time.Since(t.scanned) < scanInterval {
+	if t.root == "" || time.Now().Before(t.next) {
 		return "", false
 	}
 	t.scan()
@@ -108,6 +111,7 @@ func (t *tree) remove(path string) {
 
 // scan walks the hierarchy and buries what is no longer there.
 func (t *tree) scan() {
+	began := time.Now()
 	seen := make(map[string]bool, len(t.ids))
 	t.walk("/", seen)
 	for path := range t.ids {
@@ -115,8 +119,7 @@ func (t *tree) scan() {
 			t.remove(path)
 		}
 	}
-	// From its end: a walk that takes long must not be followed by the next at once.
-	t.scanned = time.Now()
+	t.next = time.Now().Add(max(scanInterval, scanShare*time.Since(began)))
 	t.scans++
 }
 
