@@ -3,9 +3,12 @@
 package kernel
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -42,6 +45,51 @@ func TestNaturalLess(t *testing.T) {
 		for j, b := range inOrder {
 			require.Equal(t, i < j, naturalLess(a, b), "%q before %q", a, b)
 		}
+	}
+}
+
+func TestStore_prune(t *testing.T) {
+	store := &Store{Dir: t.TempDir(), Say: t.Logf}
+	kernel := Kernel{Name: "k", Package: "linux-.*"}
+	for _, sum := range []string{"kept", "stale", "young"} {
+		require.NoError(t, os.Mkdir(filepath.Join(store.Dir, sum), 0o755))
+	}
+	long := time.Now().Add(-2 * staleAfter)
+	for _, sum := range []string{"kept", "stale"} {
+		require.NoError(t, os.Chtimes(filepath.Join(store.Dir, sum), long, long))
+	}
+	require.NoError(t, store.remember(kernel, Package{Name: "linux-1", SHA256: "kept"}))
+	require.NoError(t, store.prune())
+	require.DirExists(t, filepath.Join(store.Dir, "kept"))
+	require.NoDirExists(t, filepath.Join(store.Dir, "stale"))
+	require.DirExists(t, filepath.Join(store.Dir, "young"))
+}
+
+// TestStore_withoutArchive keeps to what it has where no mirror is known, however old the note.
+func TestStore_withoutArchive(t *testing.T) {
+	store := &Store{Dir: t.TempDir(), Say: t.Logf}
+	kernel := Kernel{Name: "k", Architecture: "amd64", Archive: "security", Package: "linux-.*"}
+	_, err := store.Fetch(t.Context(), kernel)
+	require.ErrorContains(t, err, securityMirrorVariable)
+
+	require.NoError(t, store.remember(kernel, Package{Name: "linux-1", SHA256: "sum"}))
+	require.NoError(t, os.Mkdir(filepath.Join(store.Dir, "sum"), 0o755))
+	long := time.Now().Add(-2 * freshFor)
+	require.NoError(t, os.Chtimes(store.notePath(kernel), long, long))
+	tree, err := store.Fetch(t.Context(), kernel)
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(store.Dir, "sum"), tree)
+}
+
+// TestSensors_areAllTested finds sensors in the source tree, by their objects.
+func TestSensors_areAllTested(t *testing.T) {
+	objects, err := filepath.Glob("../../internal/sensor/*/*.o")
+	require.NoError(t, err)
+	require.NotEmpty(t, objects)
+	tested, err := os.ReadFile("sensor/harness_test.go")
+	require.NoError(t, err)
+	for _, object := range objects {
+		require.Contains(t, string(tested), "internal/sensor/"+filepath.Base(filepath.Dir(object))+`"`)
 	}
 }
 

@@ -152,8 +152,8 @@ func (b *bench) boot(t *testing.T, row kernel.Kernel) kernel.Report {
 	t.Logf("%s: fetched in %.1fs; init after %s s of the guest's time; booted, tested and ended in %.1fs",
 		report.Release, fetched.Seconds(), report.Booted, time.Since(began).Seconds())
 	t.Cleanup(func() {
-		if t.Failed() || testing.Verbose() {
-			t.Logf("the end of the console:\n%s", tail(text, 120))
+		if t.Failed() {
+			t.Logf("the end of the console:\n%s", tail(text, 150))
 		}
 	})
 	require.NoError(t, err)
@@ -210,7 +210,8 @@ func checkFeatures(t *testing.T, row kernel.Kernel, report kernel.Report) {
 	require.Equal(t, string(want), got, "what %s can do", row.Name)
 }
 
+// tail is the end of a console, each line marked, so that nobody takes a guest's results for those of this test.
 func tail(text string, count int) string {
-	lines := strings.Split(strings.ReplaceAll(text, "\r", ""), "\n")
-	return strings.Join(lines[max(0, len(lines)-count):], "\n")
+	lines := strings.Split(strings.NewReplacer("\r", "", "\x16", "").Replace(text), "\n")
+	return "| " + strings.Join(lines[max(0, len(lines)-count):], "\n| ")
 }
