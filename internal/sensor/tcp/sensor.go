@@ -143,7 +143,7 @@ func (s *tcpSensor) load() (*load.Set, []string, error) {
 		},
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("starting sensor tcp: %w", err)
+		return nil, nil, fmt.Errorf("starting sensor tcp%s: %w", load.Explain(5, 15), err)
 	}
 	for _, inode := range s.settings.Scope.NetNS {
 		if err := set.Maps[objectMapScopeGiven].Put(inode, uint8(1)); err != nil {
