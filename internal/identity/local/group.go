@@ -26,6 +26,8 @@ type group struct {
 	evidence model.Evidence
 	// found tells that the path is known, or that there is none to find.
 	found bool
+	// searched tells that a living member's other groups have been looked at too.
+	searched bool
 	// shared is the description that the environment of its processes gives; divided tells that they do not agree.
 	shared   description
 	sharedBy *process
@@ -43,8 +45,11 @@ func (r *Resolver) group(owner model.Owner, p *process) *group {
 		g = &group{key: key}
 		r.groups.put(key, g)
 	}
-	if !g.found {
+	if earlier := g.placement; !g.found || !g.searched && p.alive() {
 		r.place(g, p)
+		if earlier != g.placement {
+			r.forget(func(_ model.Owner, known *resolved) bool { return known.group == g.key })
+		}
 	}
 	if p != nil && p.description.service != "" && r.shares(g) {
 		r.share(g, p)
@@ -55,8 +60,8 @@ func (r *Resolver) group(owner model.Owner, p *process) *group {
 // place finds a group's path and what it says.
 func (r *Resolver) place(g *group, p *process) {
 	var member memberships
-	if p != nil && p.start != 0 && p.gone.IsZero() {
-		member = readMemberships(r.config.ProcRoot, p.pid)
+	if p.alive() {
+		member, g.searched = readMemberships(r.config.ProcRoot, p.pid), true
 	}
 	switch g.key.kind {
 	case model.OwnerCgroup2:

@@ -36,6 +36,9 @@ type process struct {
 	gone time.Time
 }
 
+// alive tells whether a process was seen, and has not been found to have exited since.
+func (p *process) alive() bool { return p != nil && p.start != 0 && p.gone.IsZero() }
+
 // readProcess looks at a living process, or answers os.ErrNotExist.
 func readProcess(procRoot string, pid uint32) (*process, error) {
 	comm, start, err := readStat(procRoot, pid)

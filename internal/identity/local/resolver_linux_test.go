@@ -62,6 +62,29 @@ func TestContainerInVersion1Group(t *testing.T) {
 	require.Equal(t, "curl", gone.Process)
 }
 
+func TestUnitOfAHybridHost(t *testing.T) {
+	r := idleResolver(t, Config{})
+	const systemd = "/sys/fs/cgroup/systemd"
+	if _, ok := inodeOf(systemd); !ok || r.Hierarchy().V1 == "" {
+		t.Skip("this host is not hybrid")
+	}
+	ids, units := newGroup(t, r.Hierarchy().V1, "/plain"), newGroup(t, systemd, "/system.slice/nginx.service")
+	command := start(t, place{}, "sleep", "600")
+	for _, group := range []string{r.Hierarchy().V1 + ids, systemd + units} {
+		require.NoError(t, os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(command.Process.Pid)), 0))
+	}
+	owner := ownerOf(t, model.OwnerCgroup1, r.Hierarchy().V1+ids, command)
+	// The first to be seen had exited; only one that lives can tell what the unit is, and then it is told of both.
+	gone := owner
+	gone.PID, gone.Comm = 1<<30, "curl"
+	require.Equal(t, "curl", r.Resolve(gone).Workload)
+	endpoint := r.Resolve(owner)
+	require.Equal(t, "nginx", endpoint.Workload)
+	require.Equal(t, "nginx.service", endpoint.Unit)
+	require.Equal(t, ids, endpoint.CgroupPath)
+	require.Equal(t, "nginx", r.Resolve(gone).Workload)
+}
+
 func TestNamespaceNames(t *testing.T) {
 	r := idleResolver(t, Config{})
 	name := fmt.Sprintf("aeo-identity-%d", os.Getpid())
@@ -165,27 +188,6 @@ func TestHostProcessesDoNotShareANames(t *testing.T) {
 	require.Equal(t, "sleep", r.Resolve(ownerOf(t, model.OwnerNetNS, "", other)).Workload)
 }
 
-func TestProcessThatLivedTwoMilliseconds(t *testing.T) {
-	r := newResolver(t, Config{})
-	path := newGroup(t, r.Hierarchy().V2, "/system.slice/backup.service")
-	command := start(t, place{group: r.Hierarchy().V2 + path}, "sleep", "0.002")
-	owner := model.Owner{
-		Kind: model.OwnerCgroup2, ID: inode(t, r.Hierarchy().V2+path), NetNS: r.namespaces.host,
-		PID: uint32(command.Process.Pid), Comm: "sleep",
-	}
-	require.NoError(t, command.Wait())
-	endpoint := r.Resolve(owner)
-	require.Equal(t, "backup", endpoint.Workload)
-	require.Equal(t, "sleep", endpoint.Process)
-	require.Equal(t, owner.PID, endpoint.PID)
-	require.Equal(t, model.EvidenceKernel, endpoint.Evidence["process"])
-
-	owner.Kind, owner.ID = model.OwnerNetNS, uint64(owner.NetNS)
-	endpoint = r.Resolve(owner)
-	require.Equal(t, "sleep", endpoint.Workload)
-	require.Equal(t, model.KindProcess, endpoint.Kind)
-}
-
 func TestRemovedGroupIsNamedAndItsNameReused(t *testing.T) {
 	r := newResolver(t, Config{})
 	scans := r.Stats().Scans
@@ -232,67 +234,6 @@ func TestGroupIsFoundWithoutNotices(t *testing.T) {
 		return ""
 	})
 	require.Less(t, r.Stats().Scans, uint64(5))
-}
-
-func TestProcessThatBecomesAnother(t *testing.T) {
-	r := newResolver(t, Config{})
-	command := exec.Command("bash", "-c", "read; exec sleep 600")
-	input, err := command.StdinPipe()
-	require.NoError(t, err)
-	require.NoError(t, command.Start())
-	t.Cleanup(func() { end(command) })
-	owner := ownerOf(t, model.OwnerNetNS, "", command)
-	testkit.Eventually(t, patience, func() string {
-		if got := r.Resolve(owner).Process; got != "bash" {
-			return "process is " + got
-		}
-		return ""
-	})
-	_, err = input.Write([]byte("\n"))
-	require.NoError(t, err)
-	testkit.Eventually(t, patience, func() string {
-		if got := r.Resolve(owner).Process; got != "sleep" {
-			return "process is " + got
-		}
-		return ""
-	})
-}
-
-func TestReusedProcessNumber(t *testing.T) {
-	r := newResolver(t, Config{})
-	first := start(t, place{environment: []string{"OTEL_SERVICE_NAME=first"}}, "sleep", "600")
-	owner := ownerOf(t, model.OwnerNetNS, "", first)
-	_, began, err := readStat("/proc", owner.PID)
-	require.NoError(t, err)
-	require.Equal(t, "first", r.Resolve(owner).Workload)
-	end(first)
-	require.Equal(t, "first", r.Resolve(owner).Workload)
-	second := startAs(t, owner.PID, began, "OTEL_SERVICE_NAME=second")
-	require.NotNil(t, second, "the number was never free")
-	testkit.Eventually(t, patience, func() string {
-		if got := r.Resolve(owner).Workload; got != "second" {
-			return "workload is " + got
-		}
-		return ""
-	})
-}
-
-// startAs starts a process with a given number, by telling the kernel which it gave out last; and not within the same
-// hundredth of a second as the one before, which is how finely the kernel tells when processes began.
-func startAs(t *testing.T, pid uint32, earlier uint64, environment string) *exec.Cmd {
-	t.Helper()
-	for range 500 {
-		require.NoError(t, os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(int(pid)-1)), 0))
-		command := exec.Command("/usr/bin/sleep", "600")
-		command.Env = []string{environment}
-		require.NoError(t, command.Start())
-		if _, began, err := readStat("/proc", pid); command.Process.Pid == int(pid) && err == nil && began != earlier {
-			t.Cleanup(func() { end(command) })
-			return command
-		}
-		end(command)
-	}
-	return nil
 }
 
 func TestAddresses(t *testing.T) {
