@@ -55,6 +55,9 @@ func lacking(t *testing.T, name string) []string {
 
 // watch is a sensor at work, and everything that it has reported.
 type watch struct {
+	// test is the one that started it. Namespaces live until it ends: the kernel would give their numbers to others, and
+	// connections of two namespaces would look like those of one.
+	test   *testing.T
 	state  sensor.State
 	ledger *loss.Ledger
 	stop   func()
@@ -112,7 +115,7 @@ func observe(t *testing.T, name string) *watch {
 	if missing := lacking(t, name); len(missing) > 0 {
 		t.Skipf("this kernel lacks %s", strings.Join(missing, ", "))
 	}
-	w := &watch{ledger: loss.NewLedger(), connections: map[uint64]model.Connection{}}
+	w := &watch{test: t, ledger: loss.NewLedger(), connections: map[uint64]model.Connection{}}
 	made, err := sensors[name](settings(t, w.ledger))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -74,7 +74,7 @@ func TestTCP(t *testing.T) {
 func bytesAreExact(t *testing.T, w *watch) {
 	for family, address := range families {
 		t.Run(family, func(t *testing.T) {
-			ns := newNamespace(t)
+			ns := newNamespace(w.test)
 			listener, at := listen(t, ns, address)
 			client, server := pair(t, ns, listener, at)
 			const up, down = 1_000_003, 70_001
@@ -103,7 +103,7 @@ func bytesAreExact(t *testing.T, w *watch) {
 func refused(t *testing.T, w *watch) {
 	for family, address := range families {
 		t.Run(family, func(t *testing.T) {
-			ns := newNamespace(t)
+			ns := newNamespace(w.test)
 			listener, at := listen(t, ns, address)
 			require.NoError(t, listener.Close())
 			_, err := dial(ns, at, 20*time.Second)
@@ -117,7 +117,7 @@ func refused(t *testing.T, w *watch) {
 }
 
 func reset(t *testing.T, w *watch) {
-	ns := newNamespace(t)
+	ns := newNamespace(w.test)
 	listener, at := listen(t, ns, families["IPv4"])
 	client, server := pair(t, ns, listener, at)
 	send(t, client, server, 10)
@@ -140,7 +140,7 @@ func reset(t *testing.T, w *watch) {
 }
 
 func givenUp(t *testing.T, w *watch) {
-	ns := newNamespace(t)
+	ns := newNamespace(w.test)
 	at := deafAddress(t, ns)
 	_, err := dial(ns, at, 300*time.Millisecond)
 	require.Error(t, err)
@@ -149,7 +149,7 @@ func givenUp(t *testing.T, w *watch) {
 }
 
 func neverSent(t *testing.T, w *watch) {
-	ns := newNamespace(t)
+	ns := newNamespace(w.test)
 	nowhere := netip.MustParseAddrPort("192.0.2.1:80")
 	_, err := dial(ns, nowhere, 20*time.Second)
 	require.Error(t, err)
@@ -200,7 +200,7 @@ func (o old) check(t *testing.T, w *watch) {
 
 // agreesWithTheKernel compares a mixture with the namespace's own counters.
 func agreesWithTheKernel(t *testing.T, w *watch) {
-	ns := newNamespace(t)
+	ns := newNamespace(w.test)
 	listener, at := listen(t, ns, families["IPv4"])
 	shut, closedPort := listen(t, ns, families["IPv4"])
 	require.NoError(t, shut.Close())
