@@ -134,6 +134,10 @@ func (p *pipeline) collect() {
 	}
 	p.last = anchor
 	p.addDescription(batch)
+	if len(batch.Flows)+len(batch.Listeners)+len(batch.Addresses) == 0 && p.flows.Waiting() > 0 {
+		// It would only say that the agent lives, and push out what says more.
+		return
+	}
 	for _, count := range p.ledger.Counts() {
 		batch.Stages = append(batch.Stages, model.StageCount(count))
 	}

@@ -105,6 +105,13 @@ func (f *Flows) Held() uint64 {
 	return rows
 }
 
+// Waiting is how many batches wait or are under way.
+func (f *Flows) Waiting() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.held)
+}
+
 // Run sends until the context ends.
 func (f *Flows) Run(ctx context.Context) error {
 	for {
