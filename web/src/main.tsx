@@ -4,7 +4,6 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { LiveProvider } from './api/context';
 import { Live } from './api/live';
-import { takeToken } from './api/token';
 import { sameOrigin } from './api/transport';
 import { App } from './app';
 import './styles/tokens.css';
@@ -22,7 +21,7 @@ async function transport() {
     const wanted = new URLSearchParams(window.location.hash.slice(1)).get('scenario') ?? scenario;
     return new Shop(wanted as ConstructorParameters<typeof Shop>[0]).transport;
   }
-  return sameOrigin(takeToken());
+  return sameOrigin();
 }
 
 const root = document.getElementById('root');

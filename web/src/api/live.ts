@@ -62,7 +62,7 @@ export class Live {
   /** Asks for the part of the map that a place shows. */
   show(place: Place): void {
     const request = graphRequest(place);
-    const wanted = JSON.stringify([place.text, place.namespace, place.unhealthy, place.own, place.at, place.window, place.focus, place.hops, place.group]);
+    const wanted = JSON.stringify([place.text, place.namespace, place.unhealthy, place.own, place.at, place.window, place.focus, place.hops]);
     if (wanted === this.#wanted) return;
     this.#wanted = wanted;
     this.#request = request;
@@ -161,7 +161,6 @@ export function graphRequest(place: Place): GetGraphRequest {
     focus: place.focus,
     hops: place.focus.length > 0 ? place.hops || 1 : 0,
     maxNodes: MOST_NODES,
-    groupBy: place.group,
   });
 }
 

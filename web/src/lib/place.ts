@@ -24,7 +24,7 @@ export interface Place {
   focus: string[];
   hops: number;
   group: GroupBy;
-  /** The group that is open where groups are drawn closed; "-" for what belongs to none. */
+  /** The group that is open where groups are drawn closed. */
   inside: string;
   /** Length of the sliding window in seconds. */
   window: number;

@@ -4,7 +4,7 @@
 
 import type { Edge, Figures, Graph, Node, Status } from '../gen/aeolus/query/v1/query_pb';
 import { Health } from '../gen/aeolus/query/v1/query_pb';
-import { bytesPerSecond, count, plural, rate, ratio, span } from './format';
+import { bytesPerSecond, count, plural, ratio, span } from './format';
 
 /** How a kind of failure is said of a connect. */
 const FAILURE_WORDS: Record<string, string> = {
@@ -44,7 +44,7 @@ export function edgeSentence(edge: Edge, windowSeconds: number): string {
   if (opens !== undefined && opens > 0) {
     const failed = figures?.failureRatio;
     const outcome = failed === undefined ? '' : failed > 0 ? `, ${ratio(failed)} of them failed` : ', none failed';
-    parts.push(`opens ${rate(opens).replace('/s', '')} connections a second to ${edge.serverName}${outcome}`);
+    parts.push(`opens ${count(opens)} connections a second to ${edge.serverName}${outcome}`);
   } else if (figures?.openConnections !== undefined && figures.openConnections > 0n) {
     parts.push(`keeps ${plural(Number(figures.openConnections), 'connection')} open to ${edge.serverName}`);
   }

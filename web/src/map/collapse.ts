@@ -25,6 +25,18 @@ export interface Drawn {
   collapsed: boolean;
 }
 
+const KIND_GROUPS: Record<string, string> = { container: 'containers', unit: 'systemd units', netns: 'network namespaces', process: 'processes', address: 'addresses' };
+
+/** What stands for a node where groups are drawn closed: nothing is left over. */
+function homeOf(node: Node, by: GroupBy): string {
+  // The controller groups by namespace what is beyond the number asked for.
+  if (node.kind === 'group') return node.name;
+  if (node.external) return 'addresses';
+  const group = groupOf(node, by);
+  if (group !== '') return group;
+  return by === 'namespace' ? (KIND_GROUPS[node.kind] ?? node.kind) : `no ${by}`;
+}
+
 /** What a node belongs to under a grouping; empty if it belongs to nothing. */
 export function groupOf(node: Node, by: GroupBy): string {
   switch (by) {
@@ -63,19 +75,19 @@ export function draw(graph: Graph, by: GroupBy, opened: string): Drawn {
   const shown = new Map<string, string>();
   const members = new Map<string, Node[]>();
   for (const node of graph.nodes) {
-    const group = groupOf(node, key);
+    const group = homeOf(node, key);
     members.set(group, [...(members.get(group) ?? []), node]);
   }
   // With one group there is nothing to open: it is open.
   const open = members.size === 1 ? ([...members.keys()][0] ?? '') : opened;
-  const isOpen = (group: string): boolean => members.size === 1 || (group !== '' && group === open) || (opened === '-' && group === '');
+  const isOpen = (group: string): boolean => group === open;
   const nodes: Node[] = [];
   const regions = new Map<string, string>();
   for (const [group, list] of [...members].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (!isOpen(group)) {
-      const id = GROUP_PREFIX + (group === '' ? '-' : group);
+      const id = GROUP_PREFIX + group;
       for (const node of list) shown.set(node.id, id);
-      nodes.push(stand(id, group === '' ? `no ${key}` : group, list));
+      nodes.push(stand(id, group, list));
       continue;
     }
     const ranked = [...list].sort((a, b) => b.health - a.health || (rates.get(b.id) ?? 0) - (rates.get(a.id) ?? 0) || (a.id < b.id ? -1 : 1));

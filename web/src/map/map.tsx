@@ -98,8 +98,9 @@ export default function MapView(): ReactElement {
   useEffect(() => {
     const current = scene.current;
     if (current === undefined || chosenDrawn === undefined) return;
-    const point = chosenKind === 'node' ? current.positionOf(chosenDrawn) : current.routeOf(chosenDrawn)?.middle;
-    if (point !== undefined) current.reveal(point);
+    const edge = chosenKind === 'edge' ? latest.current?.edges.find((candidate) => candidate.id === chosenDrawn) : undefined;
+    const ends = edge === undefined ? [chosenDrawn] : [edge.client, edge.server];
+    current.reveal(ends.flatMap((id) => current.positionOf(id) ?? []));
   }, [chosenDrawn, chosenKind]);
 
   useEffect(
@@ -136,7 +137,7 @@ export default function MapView(): ReactElement {
     const element = find(over.current, next.kind, next.id);
     element?.focus({ preventScroll: true });
     const point = next.kind === 'node' ? current.positionOf(next.id) : current.routeOf(next.id)?.middle;
-    if (point !== undefined) current.reveal(point);
+    if (point !== undefined) current.reveal([point]);
   };
 
   const near = useMemo(() => nearTo(drawn, chosenDrawn !== undefined ? { kind: chosenKind, id: chosenDrawn } : hover), [drawn, chosenDrawn, chosenKind, hover]);
@@ -167,6 +168,7 @@ export default function MapView(): ReactElement {
 function openElement(kind: 'node' | 'edge', id: string, drawn: Drawn | undefined): void {
   if (kind === 'node') {
     if (isGroup(id)) go({ inside: groupName(id), open: undefined });
+    else if (drawn?.nodes.find((node) => node.id === id)?.kind === 'group' && !isRest(id)) go({ namespace: drawn.nodes.find((node) => node.id === id)?.name ?? '', inside: '', open: undefined });
     else if (!isRest(id)) go({ open: { kind, id } });
     return;
   }

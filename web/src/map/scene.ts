@@ -28,6 +28,7 @@ export interface Margins {
 
 const MOST_ZOOM_TO_FIT = 1.1;
 const PADDING = 40;
+const MARGIN = 24;
 /** While the first picture fills itself it is laid out anew; later what is there stays where it is. */
 const SETTLING = 8000;
 
@@ -125,17 +126,17 @@ export class Scene {
     this.cy.zoom({ level, renderedPosition: { x: (this.cy.width() - this.#margins.right) / 2, y: this.cy.height() / 2 } });
   }
 
-  /** Moves the view as little as needed for a point of the map to be seen. */
-  reveal(point: Point): void {
+  /** Moves the view as little as needed for the cards at these points to be seen. */
+  reveal(points: readonly Point[]): void {
+    if (points.length === 0) return;
     const zoom = this.cy.zoom();
     const pan = this.cy.pan();
-    const at = { x: point.x * zoom + pan.x, y: point.y * zoom + pan.y };
-    const [half, tall] = [(CARD.width / 2) * zoom + 24, (CARD.height / 2) * zoom + 24];
-    const limit = { left: half, right: this.cy.width() - this.#margins.right - half, top: this.#margins.top + tall, bottom: this.cy.height() - tall };
-    const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), Math.max(low, high));
-    const wanted = { x: clamp(at.x, limit.left, limit.right), y: clamp(at.y, limit.top, limit.bottom) };
-    if (Math.abs(wanted.x - at.x) < 1 && Math.abs(wanted.y - at.y) < 1) return;
-    this.#view(zoom, { x: pan.x + wanted.x - at.x, y: pan.y + wanted.y - at.y }, true);
+    const [half, tall] = [(CARD.width / 2) * zoom + MARGIN, (CARD.height / 2) * zoom + MARGIN];
+    const [xs, ys] = [points.map((point) => point.x * zoom + pan.x), points.map((point) => point.y * zoom + pan.y)];
+    const dx = shift(Math.min(...xs), Math.max(...xs), half, this.cy.width() - this.#margins.right - half);
+    const dy = shift(Math.min(...ys), Math.max(...ys), this.#margins.top + tall, this.cy.height() - tall);
+    if (Math.abs(dx) < 1 && Math.abs(dy) < 1) return;
+    this.#view(zoom, { x: pan.x + dx, y: pan.y + dy }, true);
   }
 
   /** Marks what is chosen and what touches it. */
@@ -260,6 +261,13 @@ export class Scene {
       this.#hooks.moved();
     });
   }
+}
+
+/** How far a stretch has to move to lie within limits; what is too long shows its beginning. */
+export function shift(low: number, high: number, least: number, most: number): number {
+  if (low < least) return least - low;
+  if (high > most) return Math.max(least - low, most - high);
+  return 0;
 }
 
 function sheet(): StylesheetJson {

@@ -23,10 +23,10 @@ export function Tools({ place, drawn, scene, hidden }: ToolsProps): ReactElement
   return (
     <>
       <div className="tools top">
-        {(place.inside !== '' || place.focus.length > 0) && (
-          <button className="control" onClick={() => go({ inside: '', focus: [], hops: 0, open: undefined })}>
+        {(place.inside !== '' || place.focus.length > 0 || place.namespace !== '' || place.text !== '') && (
+          <button className="control" onClick={() => go({ inside: '', focus: [], hops: 0, namespace: '', text: '', open: undefined })}>
             <Icon name="back" size={14} />
-            {place.focus.length > 0 ? 'The whole map' : 'All groups'}
+            {place.inside === '' ? 'The whole map' : 'All groups'}
           </button>
         )}
         <select className="control" aria-label="Group by" value={place.group} onChange={(event) => go({ group: GROUPS.find((group) => group === event.target.value) ?? 'workload', inside: '' })}>
@@ -43,7 +43,7 @@ export function Tools({ place, drawn, scene, hidden }: ToolsProps): ReactElement
         <button className="control" aria-pressed={place.own} onClick={() => go({ own: !place.own })} title="Draw Aeolus' own connections too">
           Own traffic
         </button>
-        {hidden > 0 && <span className="control bare">{count(hidden)} more not drawn: search, or open a group</span>}
+        {hidden > 0 && <span className="control bare">{count(hidden)} more are drawn as groups</span>}
       </div>
       <div className="tools bottom">
         <div className="stack">

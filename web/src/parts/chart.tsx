@@ -159,7 +159,7 @@ function options({ unit, traces, group, spans, cursor, width, height }: OptionsP
     cursor: { sync: { key: group, setSeries: false }, y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.12 : 1] } },
     axes: [
-      { stroke: text, font: AXIS_FONT, size: 24, gap: 4, space: 72, grid: { ...grid, show: false }, ticks: { show: false }, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).slice(0, 5)) },
+      { stroke: text, font: AXIS_FONT, size: 24, gap: 4, space: 72, grid: { ...grid, show: false }, ticks: { show: false }, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).slice(0, ((ticks[1] ?? 0) - (ticks[0] ?? 0)) % 60 === 0 ? 5 : 8)) },
       { stroke: text, font: AXIS_FONT, size: 62, gap: 6, space: 28, grid, ticks: { show: false }, values: (_, ticks) => ticks.map((tick) => withUnit(tick, unit)) },
     ],
     series: [{}, ...traces.map((trace) => ({ label: trace.name, stroke: colour(TONES[trace.tone]), width: 1.5, dash: DASHES[trace.dash], spanGaps: false, points: { show: false } }))],

@@ -12,8 +12,9 @@ const WAIT = 60;
 
 /** Where a hit leads. */
 function follow(hit: Hit): void {
-  if (hit.kind === 'node' || hit.kind === 'edge' || hit.kind === 'anomaly') go({ open: { kind: hit.kind, id: hit.id } });
-  else go({ view: 'connections', text: hit.title, edge: '', open: undefined });
+  if (hit.kind === 'edge' || hit.kind === 'anomaly') go({ open: { kind: hit.kind, id: hit.id } });
+  else if (hit.kind === 'port') go({ open: { kind: 'edge', id: hit.id } });
+  else go({ open: { kind: 'node', id: hit.id } });
 }
 
 export function Search(): ReactElement {
@@ -111,7 +112,7 @@ export function Search(): ReactElement {
         <ul className="hits" id={list} role="listbox" aria-label="Found">
           {hits.map((hit, index) => (
             <li
-              key={`${hit.kind}:${hit.id}`}
+              key={`${hit.kind}:${hit.id}:${hit.title}`}
               id={`${list}-${index}`}
               role="option"
               aria-selected={index === chosen}

@@ -114,7 +114,7 @@ function Foot({ status }: { status: Status }): ReactElement {
   const gone = status.agents.filter((agent) => !agent.connected);
   return (
     <footer title={status.agents.map((agent) => `${agent.node}: ${agent.connected ? 'connected' : 'not connected'}${agent.kernel === '' ? '' : `, kernel ${agent.kernel}`}`).join('\n')}>
-      {status.agents.length === 0 ? 'No agent reports yet' : gone.length > 0 ? `${gone.length} of ${plural(status.agents.length, 'agent')} not connected: ${gone.map((agent) => agent.node).slice(0, 3).join(', ')}` : `${plural(status.agents.length, 'agent')}, ${plural(status.openConnections, 'open connection')}`}
+      {status.agents.length === 0 && status.workloads === 0 ? 'No agent reports yet' : gone.length > 0 ? `${gone.length} of ${plural(status.agents.length, 'agent')} not connected: ${gone.map((agent) => agent.node).slice(0, 3).join(', ')}` : [status.agents.length > 0 ? plural(status.agents.length, 'agent') : '', plural(status.openConnections, 'open connection')].filter((part) => part !== '').join(', ')}
     </footer>
   );
 }

@@ -96,6 +96,7 @@ export class Shop {
   #scenario: Scenario;
   #waiting = new Set<() => void>();
   #extra: Event[] = [];
+  #ended: Anomaly[] = [];
   #crowd: { workloads: Workload[]; hops: Hop[] } | undefined;
 
   constructor(scenario: Scenario) {
@@ -105,6 +106,8 @@ export class Shop {
 
   /** Switches the shop to another state; every watcher is told. */
   become(scenario: Scenario): void {
+    // What was wrong and no longer is has ended.
+    this.#ended.push(...this.#anomalies().filter((anomaly) => anomaly.closed === undefined).map((anomaly) => ({ ...anomaly, closed: timestampFromMs(Date.now()) })));
     this.#scenario = scenario;
     this.#wake();
   }
@@ -243,7 +246,7 @@ export class Shop {
       evidence: [create(EvidenceSchema, { time: timestampFromMs(this.started + 120_000), text: 'Smoothed round trip above its usual range', value: 0.042, usual: 0.00021, unit: 's' })],
     });
     if (this.#scenario === 'empty' || this.#scenario === 'learning') return [];
-    if (this.#scenario === 'quiet') return [ended];
+    if (this.#scenario === 'quiet') return [...this.#ended, ended];
     const edges = this.#world().hops.map((hop) => this.#edge(hop, Date.now())).filter((edge) => edge.health >= Health.DEGRADED);
     const open = edges.map((edge, index) =>
       create(AnomalySchema, {
@@ -265,7 +268,7 @@ export class Shop {
     return create(EventSchema, {
       id, time: timestampFromMs(ms), kind: Number(id.replace(/\D/g, '')) % 9 === 4 ? 'connection.reset' : 'connect.refused', edgeId: `${this.#id(failing.client)}>${this.#id(failing.server)}`,
       clientName: failing.client, serverName: failing.server, clientAddress: `10.77.0.12:${40_000 + Math.floor(seeded(id) * 20_000)}`, serverAddress: `10.77.0.31:${failing.port}`,
-      reporter: 'client', node: 'demo-host', pid: 4711, process: failing.client, text: `${failing.server} refused a connect of ${failing.client}`, latency: durationFromMs(0.4 + seeded(id)),
+      reporter: 'client', node: 'demo-host', pid: 4711, process: failing.client, text: `${failing.server} refused a connect of ${failing.client}`, latency: { seconds: 0n, nanos: 400_000 + Math.round(1_000_000 * seeded(id)) },
     });
   }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { lazy, type ReactElement, type ReactNode, Suspense, useEffect, useRef } from 'react';
-import { useLive, useNow } from '../api/context';
-import type { Anomaly, Edge, Evidence, Graph, Node } from '../gen/aeolus/query/v1/query_pb';
-import { Health } from '../gen/aeolus/query/v1/query_pb';
+import { useLive, useNow, usePolled } from '../api/context';
+import { type Anomaly, type Edge, type Evidence, FilterSchema, type Graph, Health, type Node } from '../gen/aeolus/query/v1/query_pb';
 import { count, duration, plural, rate, span, withUnit } from '../lib/format';
 import { healthName } from '../lib/health';
 import { go, usePlace } from '../lib/navigation';
@@ -13,6 +14,8 @@ import { ago, clock, clockMillis, full, millis, seconds } from '../lib/time';
 import { HealthIcon, HealthMark, Icon } from '../parts/icons';
 import { Link } from '../parts/link';
 import { Bones, Notice } from '../parts/notice';
+
+const ALONE_EVERY = 2000;
 
 const EdgeDetail = lazy(() => import('./edge'));
 
@@ -36,7 +39,7 @@ export function Drawer(): ReactElement | null {
   if (graph === undefined) return waiting;
   if (open.kind === 'node') {
     const node = graph.nodes.find((candidate) => candidate.id === open.id);
-    return node === undefined ? <Missing what="This workload" /> : <NodeDetail key={open.id} node={node} graph={graph} />;
+    return node === undefined ? <NodeAlone key={open.id} id={open.id} waiting={waiting} /> : <NodeDetail key={open.id} node={node} graph={graph} />;
   }
   return (
     <Suspense key={open.id} fallback={waiting}>
@@ -86,6 +89,20 @@ export function Missing({ what }: { what: string }): ReactElement {
       </Notice>
     </Shell>
   );
+}
+
+/** A node that the map does not show is asked for by itself. */
+function NodeAlone({ id, waiting }: { id: string; waiting: ReactElement }): ReactElement {
+  const live = useLive();
+  const { window, at } = usePlace();
+  const { value } = usePolled(
+    `node ${id} ${window} ${at ?? ''}`,
+    (signal) => live.client.getGraph({ filter: create(FilterSchema, { own: true }), focus: [id], hops: 1, window: { seconds: BigInt(Math.round(window)), nanos: 0 }, ...(at === undefined ? {} : { at: timestampFromMs(at) }) }, { signal }),
+    ALONE_EVERY,
+  );
+  if (value === undefined) return waiting;
+  const node = value.nodes.find((candidate) => candidate.id === id);
+  return node === undefined ? <Missing what="This workload" /> : <NodeDetail node={node} graph={value} />;
 }
 
 function NodeDetail({ node, graph }: { node: Node; graph: Graph }): ReactElement {
