@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/aeolus-ebpf/aeolus/internal/assign"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
+)
+
+// Config is what a controller needs.
+type Config struct {
+	// Name of the place that is watched, as people are shown it; the host's name unless given.
+	Name    string
+	Version string
+	// GRPCListen is where agents attach, HTTPListen where people ask; host:port, where port 0 takes a free one. Empty
+	// for neither.
+	GRPCListen, HTTPListen string
+	// Public allows HTTPListen to be another address than a loopback one.
+	Public bool
+	// Names by which HTTPListen may be called besides localhost and the loopback addresses.
+	Names []string
+	// UnixSocket is a path at which the same questions are answered without a token, to its owner alone. Empty for none.
+	UnixSocket string
+	// TLS must require the certificates of agents; see pki.ServerConfig.
+	TLS *tls.Config
+	// Token that whoever asks over HTTP must show.
+	Token string
+	// Assets is the UI; nil for none.
+	Assets fs.FS
+	Detect detect.Config
+	// Assignments are what every agent runs; the tcp sensor unless given.
+	Assignments []assign.Assignment
+	Logger      *slog.Logger
+	// Now is the clock; time.Now unless given.
+	Now func() time.Time
+}
+
+func (c Config) check() error {
+	if c.Logger == nil {
+		return errors.New("configuring the controller: a logger is needed")
+	}
+	if c.GRPCListen != "" && c.TLS == nil {
+		return errors.New("configuring the controller: agents attach with certificates, so that TLS is needed")
+	}
+	if c.HTTPListen == "" {
+		return nil
+	}
+	if c.Token == "" {
+		return errors.New("configuring the controller: a token is needed to answer over HTTP")
+	}
+	host, _, err := net.SplitHostPort(c.HTTPListen)
+	if err != nil {
+		return fmt.Errorf("reading the address to answer on: %w", err)
+	}
+	if !c.Public && !loopback(host) {
+		return fmt.Errorf("configuring the controller: %s is not a loopback address; traffic to it is not encrypted, "+
+			"so that it must be allowed expressly", c.HTTPListen)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	address := net.ParseIP(host)
+	return address != nil && address.IsLoopback()
+}

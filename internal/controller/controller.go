@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controller is the role that knows the whole: it takes what agents report, joins it to a graph of who talks to
+// whom, notices what goes wrong, tells agents what to run, and answers questions.
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/aeolus-ebpf/aeolus/internal/controller/assignments"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/ingest"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/query"
+	"github.com/aeolus-ebpf/aeolus/internal/loss"
+)
+
+// Controller is one controller. Make it with New and run it once.
+type Controller struct {
+	config  Config
+	ready   chan Addresses
+	ledger  *loss.Ledger
+	engine  *engine.Engine
+	book    *assignments.Book
+	service *query.Service
+	ingest  *ingest.Server
+}
+
+// New makes a controller that does not listen yet.
+func New(config Config) (*Controller, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Name == "" {
+		// A place without a name is shown without one.
+		config.Name, _ = os.Hostname()
+	}
+	if config.Assignments == nil {
+		config.Assignments = assignments.Default()
+	}
+	c := &Controller{config: config, ready: make(chan Addresses, 1), ledger: loss.NewLedger()}
+	// In the order in which what is watched passes through them.
+	for _, stage := range [...]string{"ingest.batches", "ingest.flows", "ingest.events", "events", "reduce", "detect", "watch"} {
+		c.ledger.Stage(stage)
+	}
+	c.engine = engine.New(engine.Config{Detect: config.Detect, Logger: config.Logger, Ledger: c.ledger, Now: config.Now})
+	c.book = assignments.New(config.Assignments, config.Now)
+	c.service = query.New(query.Config{
+		Name: config.Name, Version: config.Version, Engine: c.engine, Ledger: c.ledger, Agents: c.agents,
+	})
+	if config.GRPCListen == "" {
+		return c, nil
+	}
+	server, err := ingest.New(ingest.Config{
+		TLS: config.TLS, Sink: c.engine, Ledger: c.ledger, Heard: c.book.Heard, Now: config.Now,
+		Control: &assignments.Server{Book: c.book, NodeOf: ingest.NodeOf},
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.ingest = server
+	return c, nil
+}
+
+// Ready gives the addresses once the controller listens on all of them.
+func (c *Controller) Ready() <-chan Addresses { return c.ready }
+
+// Assignments is what agents should be running.
+func (c *Controller) Assignments() *assignments.Book { return c.book }
+
+// Run listens and works until the context ends. An error says what could not be listened on, or which server ended.
+func (c *Controller) Run(ctx context.Context) error {
+	opened, err := listen(ctx, &c.config)
+	if err != nil {
+		if c.ingest != nil {
+			c.ingest.Close()
+		}
+		return err
+	}
+	defer opened.close()
+	// Watching streams last until their context ends, which is that of the server's requests.
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.engine.Run(ctx) })
+	if opened.grpc != nil {
+		group.Go(func() error { return c.ingest.Serve(ctx, opened.grpc) })
+	}
+	if opened.http != nil {
+		_, port, err := net.SplitHostPort(opened.http.Addr().String())
+		if err != nil {
+			return fmt.Errorf("reading the address that was given: %w", err)
+		}
+		guard := query.Guard{Token: c.config.Token, Names: c.config.Names, Port: port}
+		handler := guard.Wrap(c.service.Handler(c.pages()))
+		group.Go(func() error { return serve(ctx, opened.http, handler) })
+	}
+	if opened.unix != nil {
+		group.Go(func() error { return serve(ctx, opened.unix, c.service.Handler(nil)) })
+	}
+	c.ready <- opened.addresses()
+	c.config.Logger.Info("the controller is ready", "grpc", opened.addresses().GRPC, "http", opened.addresses().HTTP,
+		"socket", opened.addresses().UnixSocket)
+	return group.Wait()
+}
+
+func (c *Controller) pages() http.Handler {
+	if c.config.Assets == nil {
+		return nil
+	}
+	return query.Assets(c.config.Assets)
+}
+
+// serve serves a listener until the context ends. Streams are ended rather than waited for: whoever watches starts anew.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := query.NewServer(handler)
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		// A moment for what is almost answered.
+		brief, cancel := context.WithTimeout(context.WithoutCancel(ctx), 300*time.Millisecond)
+		defer cancel()
+		if server.Shutdown(brief) != nil {
+			_ = server.Close()
+		}
+	})
+	err := server.Serve(listener)
+	if !stop() {
+		<-stopped
+	}
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("answering on %s: %w", listener.Addr(), err)
+	}
+	return nil
+}

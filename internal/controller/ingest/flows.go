@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ingest
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	flowv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/flow/v1"
+	"github.com/aeolus-ebpf/aeolus/internal/wire"
+)
+
+// Export takes a batch of flows. It is answered once the batch has been applied.
+func (s *Server) Export(ctx context.Context, request *flowv1.ExportRequest) (*flowv1.ExportResponse, error) {
+	node, err := NodeOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.takeBatch(node, request.GetBatch())
+}
+
+func (s *Server) takeBatch(node string, encoded *flowv1.Batch) (*flowv1.ExportResponse, error) {
+	s.batches.In(1)
+	rows := uint64(len(encoded.GetRows().GetCookie()))
+	if encoded.GetNode() != node {
+		s.batches.Drop("wrong-node", 1)
+		return nil, status.Errorf(codes.PermissionDenied, "the batch is of node %.100q, but the certificate is of %q", encoded.GetNode(), node)
+	}
+	batch, rejected, err := wire.DecodeBatch(encoded, nil)
+	if err != nil {
+		s.batches.Drop("malformed", 1)
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	seen := s.sequences.take(batch.Node+"/"+batch.AgentID, batch.Sequence, s.config.Now())
+	if !seen.fresh {
+		s.batches.Drop("duplicate", 1)
+		return &flowv1.ExportResponse{}, nil
+	}
+	s.countGap(seen)
+	s.batches.Out(1)
+	s.flows.In(rows)
+	response := &flowv1.ExportResponse{}
+	for _, r := range rejected {
+		s.flows.Drop(r.Reason, r.Count)
+		response.Rejected = append(response.Rejected, &flowv1.LossCount{Reason: r.Reason, Count: r.Count})
+	}
+	s.config.Sink.ApplyBatch(batch)
+	s.flows.Out(uint64(len(batch.Flows)))
+	s.config.Heard(batch.Node, batch.AgentID, batch.Stages)
+	return response, nil
+}
+
+// countGap counts the batches that never came as having come in and been lost, so that the stage's figures agree.
+func (s *Server) countGap(seen verdict) {
+	s.batches.In(seen.skipped)
+	if seen.late {
+		// It was counted in when it was missed.
+		s.batches.In(^uint64(0))
+	}
+	if seen.skipped > 0 || seen.late {
+		s.batches.SetDropped("sequence-gap", s.sequences.lost())
+	}
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ingest
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// remembered is how many of an agent's last sequence numbers are told apart.
+	remembered = 1024
+	maxAgents  = 4096
+)
+
+// sequences knows which batches of which agent have come.
+type sequences struct {
+	mu     sync.Mutex
+	agents map[string]*sequence
+	// missing counts the numbers that were skipped and have not come since.
+	missing uint64
+}
+
+type sequence struct {
+	highest uint64
+	seen    [remembered / 64]uint64
+	heard   time.Time
+}
+
+func newSequences() *sequences { return &sequences{agents: map[string]*sequence{}} }
+
+// verdict is what a sequence number says of its batch.
+type verdict struct {
+	// Fresh is unset for a batch that has come before, or is too old to tell.
+	fresh bool
+	// Skipped is how many numbers before this one have not come; late, that this one had been counted among them.
+	skipped uint64
+	late    bool
+}
+
+// take notes a sequence number.
+func (s *sequences) take(agent string, number uint64, now time.Time) verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.agents[agent]
+	if a == nil {
+		s.makeRoom()
+		// What came before this controller started went to another one, or to this one before a restart.
+		a = &sequence{highest: number}
+		a.mark(number)
+		a.heard = now
+		s.agents[agent] = a
+		return verdict{fresh: true}
+	}
+	a.heard = now
+	switch {
+	case number > a.highest:
+		skipped := number - a.highest - 1
+		a.advance(number)
+		s.missing += skipped
+		return verdict{fresh: true, skipped: skipped}
+	case a.highest-number >= remembered || a.marked(number):
+		return verdict{}
+	}
+	a.mark(number)
+	late := s.missing > 0
+	if late {
+		s.missing--
+	}
+	return verdict{fresh: true, late: late}
+}
+
+// lost is how many batches have not come.
+func (s *sequences) lost() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.missing
+}
+
+func (s *sequences) makeRoom() {
+	if len(s.agents) < maxAgents {
+		return
+	}
+	var oldest string
+	var least time.Time
+	for id, a := range s.agents {
+		if oldest == "" || a.heard.Before(least) {
+			oldest, least = id, a.heard
+		}
+	}
+	delete(s.agents, oldest)
+}
+
+// advance makes a number the highest, and forgets what falls out of the window.
+func (a *sequence) advance(number uint64) {
+	if number-a.highest >= remembered {
+		a.seen = [remembered / 64]uint64{}
+	} else {
+		for n := a.highest + 1; n < number; n++ {
+			a.seen[n/64%(remembered/64)] &^= 1 << (n % 64)
+		}
+	}
+	a.highest = number
+	a.mark(number)
+}
+
+func (a *sequence) mark(number uint64) {
+	a.seen[number/64%(remembered/64)] |= 1 << (number % 64)
+}
+
+func (a *sequence) marked(number uint64) bool {
+	return a.seen[number/64%(remembered/64)]&(1<<(number%64)) != 0
+}
