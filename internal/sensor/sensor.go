@@ -54,8 +54,8 @@ type Event struct {
 }
 
 // Sink takes what a sensor reports. Its methods are called from different goroutines, one goroutine a method; they must
-// not block, and must not keep the slices. Connections, Listeners and Walked come from the same goroutine, in the order of
-// the kernel's stamps.
+// not block, and must not keep the slices. Connections, Listeners and Walked come from the same goroutine; the
+// snapshots of one connection come in the order in which they were taken.
 type Sink interface {
 	// Event is called for each urgent record, in the order of the ring.
 	Event(Event)

@@ -50,18 +50,24 @@ func TestDecode(t *testing.T) {
 	require.EqualValues(t, snapshotSize, unsafe.Sizeof(objectTcpSnapshot{}))
 	require.LessOrEqual(t, identitySize, 128, "an urgent record")
 	require.LessOrEqual(t, snapshotSize, 512, "a bulk record")
-	var r record
-	require.NoError(t, newDecoder().snapshot(encode(sample()), &r))
-	assert.Equal(t, record{kind: recordConnection, byPeer: true, conn: model.Connection{
+	var c model.Connection
+	h, err := newDecoder().snapshot(encode(sample()), &c)
+	require.NoError(t, err)
+	assert.Equal(t, uint8(recordConnection), h.kind)
+	assert.True(t, h.byPeer())
+	assert.False(t, h.wasEstablished())
+	assert.Equal(t, model.Connection{
 		Cookie: 11, Local: netip.MustParseAddrPort("10.0.0.1:80"), Remote: netip.MustParseAddrPort("[fd00::1]:40000"),
 		Owner: model.Owner{Kind: model.OwnerCgroup1, ID: 12, NetNS: 17, PID: 18, Comm: "nginx", Inherited: true},
 		Role:  model.RoleServer, Phase: model.PhaseClosed, Failure: model.FailureReset, Adopted: true,
 		Opened: 13, Established: 14, Closed: 15, Taken: 16, Errno: 104, SynRetransmits: 3,
-		Counters: model.Counters{SentBytes: 101, ReceivedBytes: 102, SentSegments: 103, ReceivedSegments: 104,
-			Retransmits: 109, ResetsSent: 111, ResetsReceived: 112},
+		Counters: model.Counters{
+			SentBytes: 101, ReceivedBytes: 102, SentSegments: 103, ReceivedSegments: 104,
+			Retransmits: 109, ResetsSent: 111, ResetsReceived: 112,
+		},
 		Base:        model.Counters{SentBytes: 105, ReceivedBytes: 106, SentSegments: 107, ReceivedSegments: 108, Retransmits: 110},
 		SmoothedRTT: 113 * time.Microsecond, MinRTT: 114 * time.Microsecond, Handshake: 115 * time.Microsecond,
-	}}, r)
+	}, c)
 }
 
 func TestDecode_malformed(t *testing.T) {
@@ -75,19 +81,24 @@ func TestDecode_malformed(t *testing.T) {
 		"empty": nil, "short": good[:snapshotSize-1], "other layout": change(7, layout+1), "no kind": change(0, 0),
 		"unknown kind": change(0, recordRetrying+1), "urgent kind": change(0, recordFailed), "unknown failure": change(3, 8),
 	} {
-		var r record
-		require.ErrorIs(t, newDecoder().snapshot(raw, &r), errRecord, name)
+		var c model.Connection
+		_, err := newDecoder().snapshot(raw, &c)
+		require.ErrorIs(t, err, errRecord, name)
 	}
 }
 
 func TestDecode_knownNamesAllocateNothing(t *testing.T) {
 	d, raw := newDecoder(), encode(sample())
-	var r record
-	require.NoError(t, d.snapshot(raw, &r))
-	assert.Zero(t, testing.AllocsPerRun(100, func() { _ = d.snapshot(raw, &r) }))
+	var c model.Connection
+	decode := func() {
+		_, err := d.snapshot(raw, &c)
+		require.NoError(t, err)
+	}
+	decode()
+	assert.Zero(t, testing.AllocsPerRun(100, decode))
 	for i := range 3 * maxNames {
 		binary.LittleEndian.PutUint32(raw[104:], uint32(i+1))
-		require.NoError(t, d.snapshot(raw, &r))
+		decode()
 	}
 	assert.LessOrEqual(t, len(d.names), maxNames)
 }
@@ -98,31 +109,32 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{})
 	d := newDecoder()
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		var r record
-		if d.identity(raw, &r) == nil {
-			checkDecoded(t, &r)
+		var c model.Connection
+		if h, err := d.identity(raw, &c); err == nil {
+			checkDecoded(t, h, &c)
 		}
-		if d.snapshot(raw, &r) == nil {
-			checkDecoded(t, &r)
-			require.LessOrEqual(t, r.kind, uint8(recordListenerGone))
+		if h, err := d.snapshot(raw, &c); err == nil {
+			checkDecoded(t, h, &c)
+			require.LessOrEqual(t, h.kind, uint8(recordListenerGone))
 		}
 	})
 }
 
-func checkDecoded(t *testing.T, r *record) {
-	c := &r.conn
+func checkDecoded(t *testing.T, h head, c *model.Connection) {
 	require.NotContains(t, c.Role.String()+c.Phase.String()+c.Owner.Kind.String(), "%")
 	require.NotEqual(t, "unknown", c.Failure.String())
 	require.LessOrEqual(t, len(c.Owner.Comm), 16)
 	require.True(t, c.Local.IsValid() && c.Remote.IsValid())
-	_ = eventOf(r)
+	_ = eventOf(h, c.Failure)
 }
 
 func BenchmarkDecode(b *testing.B) {
 	d, raw := newDecoder(), encode(sample())
-	var r record
+	var c model.Connection
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = d.snapshot(raw, &r)
+		if _, err := d.snapshot(raw, &c); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

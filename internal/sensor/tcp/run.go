@@ -3,11 +3,9 @@
 package tcp
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -39,7 +37,7 @@ type run struct {
 
 	routes  *routes
 	decoder *decoder
-	batch   []record
+	batch   batch
 	// inherited is set while a walk has shown connections that still have their listener's process.
 	inherited bool
 	corrected time.Time
@@ -118,37 +116,41 @@ func (r *run) serve(ctx context.Context, ready func()) error {
 	// The programs are stopped first: then what the rings hold is all there is.
 	err = errors.Join(err, r.set.Detach(), r.urgent.Stop())
 	wait.Wait()
-	return errors.Join(err, urgentErr, r.drain(), r.settle())
+	err = errors.Join(err, urgentErr, r.bulk.Batch(time.Now(), r.collect))
+	r.deliver()
+	return errors.Join(err, r.settle())
 }
 
 func (r *run) readUrgent() error {
 	d := newDecoder()
+	var event sensor.Event
 	for {
 		raw, ok, err := r.urgent.Next()
 		if err != nil || !ok {
 			return err
 		}
-		var rec record
-		if err := d.identity(raw, &rec); err != nil {
+		event.Read = clock.Monotonic()
+		h, err := d.identity(raw, &event.Conn)
+		if err != nil {
 			r.urgentAccount.dropped(lostMalformed, 1)
 			continue
 		}
-		read := clock.Monotonic()
-		r.routes.refine(&rec.conn)
-		r.sink.Event(sensor.Event{Kind: eventOf(&rec), Conn: rec.conn, ByPeer: rec.byPeer, Read: read})
+		r.routes.refine(&event.Conn)
+		event.Kind, event.ByPeer = eventOf(h, event.Conn.Failure), h.byPeer()
+		r.sink.Event(event)
 		r.urgentAccount.delivered(1)
 	}
 }
 
 // eventOf names what an urgent record tells. However an established connection broke, it was not a connect that failed.
-func eventOf(r *record) model.EventKind {
+func eventOf(h head, failure model.Failure) model.EventKind {
 	switch {
-	case r.kind == recordRetrying:
+	case h.kind == recordRetrying:
 		return model.EventRetrying
-	case r.wasEstablished:
+	case h.wasEstablished():
 		return model.EventReset
 	}
-	return model.EventOf(r.conn.Failure)
+	return model.EventOf(failure)
 }
 
 func (r *run) readBulk(ctx context.Context) error {
@@ -184,47 +186,29 @@ func (r *run) readBulk(ctx context.Context) error {
 
 // collect decodes a bulk record into the batch.
 func (r *run) collect(raw []byte) {
-	var rec record
-	if err := r.decoder.snapshot(raw, &rec); err != nil {
+	if err := r.batch.add(r.decoder, r.routes, raw); err != nil {
 		r.bulkAccount.dropped(lostMalformed, 1)
 		return
 	}
-	r.routes.refine(&rec.conn)
-	r.batch = append(r.batch, rec)
-	if len(r.batch) >= maxBatch {
+	if r.batch.size() >= maxBatch {
 		r.deliver()
 	}
 }
 
-// maxBatch bounds what is held between the ring and the sink.
-const maxBatch = 8192
-
-// deliver hands the batch to the sink, in the order in which the kernel took it.
+// deliver hands the batch to the sink.
 func (r *run) deliver() {
-	if len(r.batch) == 0 {
+	size := r.batch.size()
+	if size == 0 {
 		return
 	}
-	slices.SortStableFunc(r.batch, func(a, b record) int { return cmp.Compare(a.conn.Taken, b.conn.Taken) })
-	connections := make([]model.Connection, 0, len(r.batch))
-	var listeners []model.Listener
-	for i := range r.batch {
-		rec := &r.batch[i]
-		if rec.kind == recordConnection {
-			connections = append(connections, rec.conn)
-			continue
-		}
-		listeners = append(listeners, model.Listener{
-			Cookie: rec.conn.Cookie, Local: rec.conn.Local, Owner: rec.conn.Owner, Gone: rec.kind == recordListenerGone,
-		})
+	if len(r.batch.connections) > 0 {
+		r.sink.Connections(r.batch.connections)
 	}
-	if len(connections) > 0 {
-		r.sink.Connections(connections)
+	if len(r.batch.listeners) > 0 {
+		r.sink.Listeners(r.batch.listeners)
 	}
-	if len(listeners) > 0 {
-		r.sink.Listeners(listeners)
-	}
-	r.bulkAccount.delivered(uint64(len(r.batch)))
-	r.batch = r.batch[:0]
+	r.bulkAccount.delivered(uint64(size))
+	r.batch.clear()
 }
 
 // walk reports what moved since the last one, or every socket.
@@ -244,7 +228,8 @@ func (r *run) walk(full bool) error {
 	if err != nil {
 		return err
 	}
-	// What closed during the walk is in the ring, and goes out with it, sorted: a connection never rises again.
+	// What closed during the walk is in the ring, and goes out after it: a connection that was shown as closed is never
+	// shown open again.
 	if err := r.bulk.Batch(time.Now(), r.collect); err != nil {
 		return err
 	}
@@ -273,15 +258,6 @@ func (r *run) correctOwners(now time.Time) error {
 	r.inherited = false
 	r.corrected = now
 	return r.pass(adoptOwners)
-}
-
-// drain delivers what the rings hold after the programs have stopped.
-func (r *run) drain() error {
-	if err := r.bulk.Batch(time.Now(), r.collect); err != nil {
-		return err
-	}
-	r.deliver()
-	return nil
 }
 
 // settle brings the books up to what the kernel has counted.
