@@ -27,6 +27,8 @@ type Bench interface {
 type Run struct {
 	// Full asks for as many rounds and events as the published figures are made with; else enough to see that it works.
 	Full bool
+	// Traffic are this program's arguments that lead to TrafficMain.
+	Traffic []string
 	// Progress is told what is being done, in a few words.
 	Progress func(string)
 	Logger   *slog.Logger
@@ -39,6 +41,9 @@ var ErrStatistics = errors.New("the kernel's global BPF statistics are switched 
 func Measure(ctx context.Context, bench Bench, run Run) (Result, error) {
 	if run.Progress == nil {
 		run.Progress = func(string) {}
+	}
+	if run.Traffic == nil {
+		run.Traffic = []string{TrafficCommand}
 	}
 	if run.Logger == nil {
 		run.Logger = slog.New(slog.DiscardHandler)

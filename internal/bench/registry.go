@@ -4,5 +4,7 @@ package bench
 
 // All lists the benchmarks, one line each.
 func All() []Bench {
-	return []Bench{}
+	return []Bench{
+		events{},
+	}
 }

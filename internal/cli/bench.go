@@ -89,3 +89,11 @@ func benchNames() []string {
 	}
 	return names
 }
+
+// trafficCommand is what a benchmark's traffic runs as.
+func (a *app) trafficCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: bench.TrafficCommand, Hidden: true, DisableFlagParsing: true, Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return bench.TrafficMain(cmd.Context(), a.Out, args) },
+	}
+}

@@ -81,8 +81,8 @@ func (a *app) commands() []*cobra.Command {
 		return commands
 	}
 	all := in(groupLook, a.edgesCommand(), a.connectionsCommand(), a.eventsCommand(), a.anomaliesCommand())
-	all = append(all, in(groupRun, a.agentCommand(), a.demoCommand(), a.benchCommand())...)
-	all = append(all, a.serviceCommand())
+	all = append(all, in(groupRun, a.upCommand(), a.agentCommand(), a.controllerCommand(), a.demoCommand(), a.benchCommand())...)
+	all = append(all, a.serviceCommand(), a.trafficCommand())
 	return append(all, in(groupOther, a.doctorCommand(), a.certificateCommand(), a.versionCommand(), a.completionCommand())...)
 }
 

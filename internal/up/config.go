@@ -25,6 +25,8 @@ type Config struct {
 	// further names that they may be called by.
 	Listen, Token string
 	Names         []string
+	// Public allows Listen to be an address that others can reach.
+	Public bool
 	// Learning is how long an edge is watched before it is judged by what is usual for it; 0 for the default.
 	Learning time.Duration
 	// Assets are the page's files; nil for none.

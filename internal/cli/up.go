@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aeolus-ebpf/aeolus/internal/agent"
+	"github.com/aeolus-ebpf/aeolus/internal/demo"
+	"github.com/aeolus-ebpf/aeolus/internal/up"
+)
+
+// upFlags are what aeolus up is told.
+type upFlags struct {
+	places
+	node, scope, token, file string
+	names                    []string
+	learning                 time.Duration
+	demo, public             bool
+	calls                    float64
+}
+
+func (a *app) upCommand() *cobra.Command {
+	var flags upFlags
+	cmd := &cobra.Command{
+		Use:   "up [flags]",
+		Short: "Watch this host, and show a live map of it",
+		Long: `Runs everything in one process: the agent that watches every TCP connection of this host, and the controller that makes
+a map of it and finds what goes wrong. It prints an address for the browser, and then a line for each anomaly. Nothing
+has to be configured; Ctrl-C leaves nothing behind but the data directory.
+
+Each flag can stand in a YAML file under its own name (--config), or in the environment: --data-dir is AEOLUS_DATA_DIR.`,
+		Example: `  sudo aeolus up                                    watch this host
+  sudo aeolus up --demo                             and a small shop with faults to switch on
+  sudo aeolus up --scope cgroup:/kubepods.slice     only what runs in a cgroup
+  sudo aeolus up --listen 0.0.0.0:7777 --public --name monitor.example.org`,
+	}
+	set := cmd.Flags()
+	set.BoolVar(&flags.demo, "demo", false, "run the demonstration shop too")
+	set.Float64Var(&flags.calls, "calls", demo.DefaultPerSecond, "`calls` a second in the shop")
+	set.StringVar(&flags.scope, "scope", "host", "`what` to watch: host, cgroup:/path, or netns:NAME-OR-INODE[,...]")
+	set.StringVar(&flags.node, "node", "", "`name` of this host on the map (default: the host's name)")
+	set.DurationVar(&flags.learning, "learning", 0, "`time` that an edge is watched before it is judged by what is usual for it (default 1m)")
+	group(set, "What it does", "demo", "calls", "scope", "node", "learning")
+	flags.places.flags(a, set)
+	set.StringSliceVar(&flags.names, "name", nil, "further `names` that browsers may call this host by, besides localhost")
+	set.BoolVar(&flags.public, "public", false, "allow --listen to be an address that others can reach; what goes there is not encrypted")
+	group(set, "Where it listens", "name", "public")
+	set.StringVar(&flags.token, "token", "", "`token` that the page and the API ask for (default: a new one each time)")
+	group(set, "Trust", "token")
+	configFlag(set, &flags.file)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := a.configure(cmd, flags.file); err != nil {
+			return err
+		}
+		return a.up(cmd.Context(), flags)
+	}
+	return cmd
+}
+
+func (a *app) up(ctx context.Context, flags upFlags) error {
+	scope, err := agent.ParseScope(flags.scope)
+	if err != nil {
+		return usageError{err.Error()}
+	}
+	if err := agent.Privileged(); err != nil {
+		return hint(err, "sudo aeolus up; aeolus doctor says more")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ready := make(chan up.Addresses, 1)
+	config := up.Config{
+		Node: flags.node, Scope: scope, DataDir: flags.data, RunDir: flags.run, Listen: flags.listen, Token: flags.token,
+		Names: flags.names, Public: flags.public, Learning: flags.learning, Assets: pages(), Logger: a.logger(a.verbose),
+		Progress: func(line string) { a.progress("%s", line) },
+		Ready:    func(addresses up.Addresses) { ready <- addresses },
+	}
+	if flags.demo {
+		config.Demo = &demo.Config{StateDir: filepath.Join(flags.run, "demo"), PerSecond: flags.calls}
+	}
+	all, err := up.New(config)
+	if err != nil {
+		return a.upProblem(err, flags)
+	}
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		a.tell(ctx, flags, ready)
+	}()
+	err = all.Run(ctx)
+	cancel()
+	<-told
+	a.progressDone()
+	return a.upProblem(err, flags)
+}
+
+// upProblem says what to do about what keeps Aeolus from running.
+func (a *app) upProblem(err error, flags upFlags) error {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
+		return nil
+	case errors.Is(err, demo.ErrRunning):
+		return hint(err, "end it first: one host has room for one")
+	case errors.Is(err, up.ErrTaken):
+		return hint(err, "end that one, or choose another directory with --data-dir")
+	}
+	if _, port, _ := net.SplitHostPort(flags.listen); port != "0" && errors.Is(free(flags.listen), syscall.EADDRINUSE) {
+		return hint(err, "choose another address with --listen")
+	}
+	return placesProblem(err, flags.places)
+}
+
+// placesProblem says what to do about a directory that cannot be used.
+func placesProblem(err error, where places) error {
+	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR) {
+		return hint(err, "run as root, or choose other places with --data-dir (now %s) and --run-dir (now %s)", where.data, where.run)
+	}
+	return err
+}
+
+// tell prints the report when there is something to report, and then each anomaly.
+func (a *app) tell(ctx context.Context, flags upFlags, ready <-chan up.Addresses) {
+	var addresses up.Addresses
+	select {
+	case <-ctx.Done():
+		return
+	case addresses = <-ready:
+	}
+	s := a.dialSocket(addresses.Socket)
+	status := a.settled(ctx, s)
+	a.progressDone()
+	if status == nil {
+		return
+	}
+	report := upReport{status: status, page: addresses.Page, socket: addresses.Socket, defaults: flags.run == a.runDirectory()}
+	if flags.demo {
+		report.demo = "a shop of real services; sudo aeolus demo fault list says what can go wrong"
+		if !report.defaults {
+			report.demo += " (with --state-dir " + filepath.Join(flags.run, "demo") + ")"
+		}
+	}
+	report.write(a)
+	a.announce(ctx, s)
+}
+
+// announce prints a line for each anomaly that opens, and for each that ends.
+func (a *app) announce(ctx context.Context, s *session) {
+	shown := newRecent(repeats)
+	err := a.watchAnomalies(ctx, s, shown)
+	if err != nil && ctx.Err() == nil {
+		a.note("%s", fmt.Errorf("watching anomalies: %w", err))
+	}
+}

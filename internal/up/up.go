@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/aeolus-ebpf/aeolus/internal/agent"
+	"github.com/aeolus-ebpf/aeolus/internal/controller"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
+	"github.com/aeolus-ebpf/aeolus/internal/demo"
+	"github.com/aeolus-ebpf/aeolus/internal/pki"
+	"github.com/aeolus-ebpf/aeolus/internal/version"
+)
+
+// socketName is the controller's socket in the run directory.
+const socketName = "aeolus.sock"
+
+// loopback is where the agent finds the controller.
+const loopback = "127.0.0.1"
+
+// Up is all roles together. Make it with New and run it once.
+type Up struct {
+	config     Config
+	authority  *pki.Authority
+	controller *controller.Controller
+	shop       *demo.Shop
+}
+
+// New prepares everything that needs neither the kernel nor a directory.
+func New(config Config) (*Up, error) {
+	config = config.withDefaults()
+	if config.Token == "" {
+		config.Token = rand.Text()
+	}
+	authority, err := pki.NewAuthority()
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := authority.IssueServer(loopback)
+	if err != nil {
+		return nil, err
+	}
+	u := &Up{config: config, authority: authority}
+	u.controller, err = controller.New(controller.Config{
+		Name: config.Node, Version: version.String(), GRPCListen: net.JoinHostPort(loopback, "0"), HTTPListen: config.Listen,
+		Public: config.Public, Names: config.Names, UnixSocket: filepath.Join(config.RunDir, socketName),
+		TLS: pki.ServerConfig(certificate, authority.Pool()), Token: config.Token, Assets: config.Assets,
+		Detect: detect.Config{Learning: config.Learning}, Logger: config.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if config.Demo == nil {
+		return u, nil
+	}
+	shop := *config.Demo
+	shop.Logger, shop.Progress = config.Logger, config.Progress
+	if u.shop, err = demo.New(shop); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// Run runs all roles until the context ends or one of them does. The controller ends last, so that it hears what the
+// others say at their end.
+func (u *Up) Run(ctx context.Context) error {
+	held, err := takePlaces(u.config.DataDir, u.config.RunDir)
+	if err != nil {
+		return err
+	}
+	defer held.leave()
+	last, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	controllerEnded := make(chan error, 1)
+	go func() {
+		controllerEnded <- guarded("controller", func() error { return u.controller.Run(last) })
+	}()
+	u.config.Progress("starting the controller")
+	select {
+	case err := <-controllerEnded:
+		return err
+	case addresses := <-u.controller.Ready():
+		err = u.runOthers(ctx, addresses, controllerEnded)
+	}
+	stop()
+	return errors.Join(err, <-controllerEnded)
+}
+
+// runOthers runs the agent and the demonstration. It puts back what it takes from the controller's channel.
+func (u *Up) runOthers(ctx context.Context, addresses controller.Addresses, controllerEnded chan error) error {
+	certificate, err := u.authority.IssueAgent(u.config.Node)
+	if err != nil {
+		return err
+	}
+	made, err := agent.New(agent.Config{
+		Node: u.config.Node, Scope: u.config.Scope, Controller: addresses.GRPC,
+		TLS: pki.ClientConfig(certificate, u.authority.Pool()), Logger: u.config.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	u.config.Ready(Addresses{
+		Page: fmt.Sprintf("http://%s/?token=%s", addresses.HTTP, u.config.Token), Socket: addresses.UnixSocket,
+	})
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return ended(inner, guarded("agent", func() error { return made.Run(inner) })) })
+	if u.shop != nil {
+		group.Go(func() error { return ended(inner, guarded("demonstration", func() error { return u.shop.Run(inner) })) })
+	}
+	group.Go(func() error {
+		select {
+		case <-inner.Done():
+			return nil
+		case err := <-controllerEnded:
+			controllerEnded <- nil
+			return errors.Join(errors.New("the controller has ended"), err)
+		}
+	})
+	return group.Wait()
+}
+
+// ended turns the end of a role into an error, unless it was asked to end.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return nil
+	}
+	if err == nil {
+		return errors.New("a role has ended by itself")
+	}
+	return err
+}
