@@ -32,7 +32,7 @@ const errnoNotSupported = unix.Errno(524)
 // absent lists errors by which a kernel says that it knows no such thing. The trial programs are valid, so that an
 // invalid argument can only mean a program type, helper or attach type that this kernel has not heard of.
 var absent = []error{
-	ebpf.ErrNotSupported, btf.ErrNotFound, fs.ErrNotExist, errState, errNotHeld, errNeverRan, errWrongResult,
+	ebpf.ErrNotSupported, btf.ErrNotFound, fs.ErrNotExist, errNeverRan, errWrongResult,
 	unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, errnoNotSupported, unix.ENODEV, unix.ENXIO, unix.E2BIG,
 }
 
@@ -41,11 +41,21 @@ func judge(err error, privileged bool) (Verdict, error) {
 	if err == nil {
 		return Yes, nil
 	}
-	if errors.Is(err, errUnmounted) || errors.Is(err, context.Canceled) {
-		return Unknown, err
+	if errors.Is(err, errState) || errors.Is(err, errNotHeld) {
+		return No, err
+	}
+	for _, untried := range []error{errUnmounted, ErrPermission, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, untried) {
+			return Unknown, err
+		}
+	}
+	if !privileged {
+		// "Not supported" proves nothing either: the library says it when its own trials were refused.
+		return Unknown, fmt.Errorf("%w (needs CAP_SYS_ADMIN, or CAP_BPF with CAP_PERFMON and CAP_NET_ADMIN): %w",
+			ErrPermission, err)
 	}
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		return judgeRefusal(err, privileged)
+		return No, refusal(err)
 	}
 	if slices.ContainsFunc(absent, func(sign error) bool { return errors.Is(err, sign) }) {
 		return No, err
@@ -54,16 +64,12 @@ func judge(err error, privileged bool) (Verdict, error) {
 	return Unknown, err
 }
 
-// judgeRefusal tells a verifier's refusal, a policy's, and the want of privilege apart. The verifier explains itself
-// (and refuses with EACCES); a policy gives EPERM before a word was written to the log.
-func judgeRefusal(err error, privileged bool) (Verdict, error) {
-	if !privileged {
-		return Unknown, fmt.Errorf("%w (needs CAP_SYS_ADMIN, or CAP_BPF with CAP_PERFMON and CAP_NET_ADMIN): %w",
-			ErrPermission, err)
-	}
+// refusal tells a verifier's from a policy's. The verifier explains itself (and refuses with EACCES); a policy gives
+// EPERM before a word was written to the log.
+func refusal(err error) error {
 	var explained *ebpf.VerifierError
 	if errors.As(err, &explained) && len(explained.Log) > 0 {
-		return No, err
+		return err
 	}
-	return No, fmt.Errorf("%w: %w", ErrDenied, err)
+	return fmt.Errorf("%w: %w", ErrDenied, err)
 }

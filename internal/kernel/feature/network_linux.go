@@ -95,7 +95,8 @@ func apart(trial func() error) error {
 	go func() {
 		runtime.LockOSThread()
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("making a network namespace: %w", err)
+			// Attaching itself needs less than the place that we make for it.
+			done <- fmt.Errorf("%w: making a network namespace (needs CAP_SYS_ADMIN): %w", ErrPermission, err)
 			return
 		}
 		done <- trial()

@@ -4,9 +4,13 @@ package feature_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,7 +22,57 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// helperVariable makes the test binary print what it finds, and nothing else.
+const helperVariable = "AEOLUS_FEATURE_HELPER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(helperVariable) != "" {
+		for _, found := range feature.Probe(context.Background(), feature.Config{}) {
+			fmt.Printf("%s\t%s\t%s\t%t\t%v\n", found.Name, found.Group, found.Verdict,
+				errors.Is(found.Err, feature.ErrPermission), found.Err)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// TestProbe_withoutPrivilege runs the trials as nobody: what could not be tried is unknown, and never a no.
+func TestProbe_withoutPrivilege(t *testing.T) {
+	testkit.RequireRoot(t)
+	output, err := asNobody(t).CombinedOutput()
+	require.NoError(t, err, string(output))
+	unknown := 0
+	for line := range strings.Lines(string(output)) {
+		fields := strings.Split(strings.TrimSpace(line), "\t")
+		require.Len(t, fields, 5, line)
+		if group := feature.Group(fields[1]); group == feature.State || group == feature.Capability {
+			continue
+		}
+		require.NotEqual(t, "no", fields[2], line)
+		if fields[2] == "unknown" && fields[0] != feature.Tracepoint {
+			unknown++
+			require.Equal(t, "true", fields[3], line)
+		}
+	}
+	require.Positive(t, unknown)
+}
+
+// asNobody is this test binary as a helper that runs as another user, from a place that this user can reach.
+func asNobody(t *testing.T) *exec.Cmd {
+	dir, err := os.MkdirTemp("", "aeolus-feature-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	content, err := os.ReadFile("/proc/self/exe")
+	require.NoError(t, err)
+	path := filepath.Join(dir, "helper")
+	require.NoError(t, os.WriteFile(path, content, 0o755))
+	command := exec.Command(path)
+	command.Dir = dir
+	command.Env = append(os.Environ(), helperVariable+"=1")
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	return command
+}
 
 // TestProbe_thisKernel prints what this kernel can do, and holds the answers to what must hold on any.
 func TestProbe_thisKernel(t *testing.T) {
