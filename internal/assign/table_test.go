@@ -93,82 +93,87 @@ func named(sensor string, assignment assign.Assignment) assign.Assignment {
 	return assignment
 }
 
+// step does something to a table; want is what was started and stopped by it, and the states after it.
+type step struct {
+	step func(*bench)
+	want string
+}
+
+var tableCases = map[string][]step{
+	"starts, runs, goes": {
+		{func(b *bench) { b.apply("c", 1, tcp("a")) }, "start a, a=pending"},
+		{func(b *bench) { b.table.Ready(b.run("a"), nil, b.now) }, "a=running"},
+		{func(b *bench) { b.apply("c", 2) }, "stop a"},
+	},
+	"missing parts": {
+		{func(b *bench) { b.apply("c", 1, tcp("a")) }, "start a, a=pending"},
+		{func(b *bench) { b.table.Ready(b.run("a"), []string{"No hook."}, b.now) }, "a=degraded"},
+	},
+	"the same again changes nothing": {
+		{func(b *bench) { b.apply("c", 1, tcp("a", "x")) }, "start a, a=pending"},
+		{func(b *bench) { b.apply("c", 1, tcp("a", "x")) }, "a=pending"},
+		{func(b *bench) { b.apply("c", 2, tcp("a", "x")) }, "a=pending"},
+		{func(b *bench) { b.apply("other", 1, tcp("a", "x")) }, "a=pending"},
+	},
+	"changed parameters restart": {
+		{func(b *bench) { b.apply("c", 1, tcp("a", "x")) }, "start a, a=pending"},
+		{func(b *bench) { b.apply("c", 2, tcp("a", "y")) }, "stop a, start a, a=pending"},
+	},
+	"the controller takes over what runs by default": {
+		{func(b *bench) { b.apply("", 0, tcp("default")) }, "start default, default=pending"},
+		{func(b *bench) { b.table.Ready(b.run("default"), nil, b.now) }, "default=running"},
+		{func(b *bench) { b.apply("c", 1, tcp("c1")) }, "c1=running"},
+		{func(b *bench) { b.apply("c", 2) }, "stop c1"},
+	},
+	"a time to live ends, and stays ended": {
+		{func(b *bench) { b.apply("c", 1, lasting(time.Minute, tcp("a"))) }, "start a, a=pending"},
+		{func(b *bench) { b.pass(59 * time.Second) }, "a=pending"},
+		{func(b *bench) { b.apply("c", 2, lasting(time.Minute, tcp("a"))) }, "a=pending"},
+		{func(b *bench) { b.pass(time.Second) }, "stop a, a=ended"},
+		{func(b *bench) { b.apply("c", 3, lasting(time.Minute, tcp("a"))) }, "a=ended"},
+		{func(b *bench) { b.apply("c", 4, lasting(2*time.Minute, tcp("a"))) }, "start a, a=pending"},
+		{func(b *bench) { b.apply("c", 5) }, "stop a"},
+	},
+	"a longer time moves the end without a restart": {
+		{func(b *bench) { b.apply("c", 1, lasting(time.Minute, tcp("a"))) }, "start a, a=pending"},
+		{func(b *bench) { b.pass(50 * time.Second) }, "a=pending"},
+		{func(b *bench) { b.apply("c", 2, lasting(2*time.Minute, tcp("a"))) }, "a=pending"},
+		{func(b *bench) { b.pass(119 * time.Second) }, "a=pending"},
+		{func(b *bench) { b.pass(time.Second) }, "stop a, a=ended"},
+	},
+	"what cannot start is refused until it changes": {
+		{func(b *bench) { b.apply("c", 1, tcp("a")) }, "start a, a=pending"},
+		{func(b *bench) { b.exit("a", "not supported") }, "a=refused"},
+		{func(b *bench) { b.pass(time.Hour) }, "a=refused"},
+		{func(b *bench) { b.apply("c", 2, tcp("a")) }, "a=refused"},
+		{func(b *bench) { b.apply("c", 3, tcp("a", "x")) }, "start a, a=pending"},
+	},
+	"what ran and failed is started again after a pause that doubles": {
+		{func(b *bench) { b.apply("c", 1, tcp("a")) }, "start a, a=pending"},
+		{func(b *bench) { b.table.Ready(b.run("a"), nil, b.now); b.exit("a", "ring gone") }, "a=refused"},
+		{func(b *bench) { b.pass(999 * time.Millisecond) }, "a=refused"},
+		{func(b *bench) { b.pass(time.Millisecond) }, "start a, a=pending"},
+		{func(b *bench) { b.table.Ready(b.run("a"), nil, b.now); b.exit("a", "ring gone") }, "a=refused"},
+		{func(b *bench) { b.pass(time.Second) }, "a=refused"},
+		{func(b *bench) { b.pass(time.Second) }, "start a, a=pending"},
+		{func(b *bench) { b.table.Ready(b.run("a"), nil, b.now); b.pass(time.Hour); b.exit("a", "ring gone") }, "a=refused"},
+		{func(b *bench) { b.pass(time.Second) }, "start a, a=pending"},
+	},
+	"one sensor runs once": {
+		{func(b *bench) { b.apply("c", 1, lasting(time.Minute, tcp("a")), tcp("b", "x"), named("udp", tcp("u"))) },
+			"start a, start u, a=pending, b=refused, u=pending"},
+		{func(b *bench) { b.pass(time.Minute) }, "stop a, start b, a=ended, b=pending, u=pending"},
+		{func(b *bench) { b.apply("c", 2, tcp("c", "y"), named("udp", tcp("u"))) }, "stop b, start c, c=pending, u=pending"},
+	},
+	"one that waits takes over from one that was refused": {
+		{func(b *bench) { b.apply("c", 1, tcp("a"), tcp("b", "x")) }, "start a, a=pending, b=refused"},
+		{func(b *bench) { b.exit("a", "no such parameter"); b.pass(0) }, "start b, a=refused, b=pending"},
+		{func(b *bench) { b.exit("b", "not supported"); b.pass(time.Hour) }, "a=refused, b=refused"},
+	},
+}
+
 func TestTable(t *testing.T) {
-	for name, steps := range map[string][]struct {
-		step func(*bench)
-		want string
-	}{
-		"starts, runs, goes": {
-			{func(b *bench) { b.apply("c", 1, tcp("a")) }, "start a, a=pending"},
-			{func(b *bench) { b.table.Ready(b.run("a"), nil, b.now) }, "a=running"},
-			{func(b *bench) { b.apply("c", 2) }, "stop a"},
-		},
-		"missing parts": {
-			{func(b *bench) { b.apply("c", 1, tcp("a")) }, "start a, a=pending"},
-			{func(b *bench) { b.table.Ready(b.run("a"), []string{"No hook."}, b.now) }, "a=degraded"},
-		},
-		"the same again changes nothing": {
-			{func(b *bench) { b.apply("c", 1, tcp("a", "x")) }, "start a, a=pending"},
-			{func(b *bench) { b.apply("c", 1, tcp("a", "x")) }, "a=pending"},
-			{func(b *bench) { b.apply("c", 2, tcp("a", "x")) }, "a=pending"},
-			{func(b *bench) { b.apply("other", 1, tcp("a", "x")) }, "a=pending"},
-		},
-		"changed parameters restart": {
-			{func(b *bench) { b.apply("c", 1, tcp("a", "x")) }, "start a, a=pending"},
-			{func(b *bench) { b.apply("c", 2, tcp("a", "y")) }, "stop a, start a, a=pending"},
-		},
-		"the controller takes over what runs by default": {
-			{func(b *bench) { b.apply("", 0, tcp("default")) }, "start default, default=pending"},
-			{func(b *bench) { b.table.Ready(b.run("default"), nil, b.now) }, "default=running"},
-			{func(b *bench) { b.apply("c", 1, tcp("c1")) }, "c1=running"},
-			{func(b *bench) { b.apply("c", 2) }, "stop c1"},
-		},
-		"a time to live ends, and stays ended": {
-			{func(b *bench) { b.apply("c", 1, lasting(time.Minute, tcp("a"))) }, "start a, a=pending"},
-			{func(b *bench) { b.pass(59 * time.Second) }, "a=pending"},
-			{func(b *bench) { b.apply("c", 2, lasting(time.Minute, tcp("a"))) }, "a=pending"},
-			{func(b *bench) { b.pass(time.Second) }, "stop a, a=ended"},
-			{func(b *bench) { b.apply("c", 3, lasting(time.Minute, tcp("a"))) }, "a=ended"},
-			{func(b *bench) { b.apply("c", 4, lasting(2*time.Minute, tcp("a"))) }, "start a, a=pending"},
-			{func(b *bench) { b.apply("c", 5) }, "stop a"},
-		},
-		"a longer time moves the end without a restart": {
-			{func(b *bench) { b.apply("c", 1, lasting(time.Minute, tcp("a"))) }, "start a, a=pending"},
-			{func(b *bench) { b.pass(50 * time.Second) }, "a=pending"},
-			{func(b *bench) { b.apply("c", 2, lasting(2*time.Minute, tcp("a"))) }, "a=pending"},
-			{func(b *bench) { b.pass(119 * time.Second) }, "a=pending"},
-			{func(b *bench) { b.pass(time.Second) }, "stop a, a=ended"},
-		},
-		"what cannot start is refused until it changes": {
-			{func(b *bench) { b.apply("c", 1, tcp("a")) }, "start a, a=pending"},
-			{func(b *bench) { b.exit("a", "not supported") }, "a=refused"},
-			{func(b *bench) { b.pass(time.Hour) }, "a=refused"},
-			{func(b *bench) { b.apply("c", 2, tcp("a")) }, "a=refused"},
-			{func(b *bench) { b.apply("c", 3, tcp("a", "x")) }, "start a, a=pending"},
-		},
-		"what ran and failed is started again after a pause that doubles": {
-			{func(b *bench) { b.apply("c", 1, tcp("a")) }, "start a, a=pending"},
-			{func(b *bench) { b.table.Ready(b.run("a"), nil, b.now); b.exit("a", "ring gone") }, "a=refused"},
-			{func(b *bench) { b.pass(999 * time.Millisecond) }, "a=refused"},
-			{func(b *bench) { b.pass(time.Millisecond) }, "start a, a=pending"},
-			{func(b *bench) { b.table.Ready(b.run("a"), nil, b.now); b.exit("a", "ring gone") }, "a=refused"},
-			{func(b *bench) { b.pass(time.Second) }, "a=refused"},
-			{func(b *bench) { b.pass(time.Second) }, "start a, a=pending"},
-			{func(b *bench) { b.table.Ready(b.run("a"), nil, b.now); b.pass(time.Hour); b.exit("a", "ring gone") }, "a=refused"},
-			{func(b *bench) { b.pass(time.Second) }, "start a, a=pending"},
-		},
-		"one sensor runs once": {
-			{func(b *bench) { b.apply("c", 1, lasting(time.Minute, tcp("a")), tcp("b", "x"), named("udp", tcp("u"))) },
-				"start a, start u, a=pending, b=refused, u=pending"},
-			{func(b *bench) { b.pass(time.Minute) }, "stop a, start b, a=ended, b=pending, u=pending"},
-			{func(b *bench) { b.apply("c", 2, tcp("c", "y"), named("udp", tcp("u"))) }, "stop b, start c, c=pending, u=pending"},
-		},
-		"one that waits takes over from one that was refused": {
-			{func(b *bench) { b.apply("c", 1, tcp("a"), tcp("b", "x")) }, "start a, a=pending, b=refused"},
-			{func(b *bench) { b.exit("a", "no such parameter"); b.pass(0) }, "start b, a=refused, b=pending"},
-			{func(b *bench) { b.exit("b", "not supported"); b.pass(time.Hour) }, "a=refused, b=refused"},
-		},
-	} {
+	for name, steps := range tableCases {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			for i, step := range steps {
