@@ -59,7 +59,7 @@ func (c *Config) complete() error {
 	if c.PerSecond == 0 {
 		c.PerSecond = DefaultPerSecond
 	}
-	if c.PerSecond < 1 || c.PerSecond > 5000 {
+	if !(c.PerSecond >= 1 && c.PerSecond <= 5000) { // what is no number is not either
 		return fmt.Errorf("a demonstration makes 1 to 5000 calls a second, not %g", c.PerSecond)
 	}
 	if len(c.Command) == 0 {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -59,12 +58,10 @@ func (s *Shop) startControl() (*control, error) {
 }
 
 func (s *Shop) serveSwitch(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+	decoder.DisallowUnknownFields()
 	var request switchRequest
-	if err == nil {
-		err = json.Unmarshal(body, &request)
-	}
-	if err != nil {
+	if err := decoder.Decode(&request); err != nil {
 		answer(w, http.StatusBadRequest, problem{Error: fmt.Sprintf("reading request: %v", err)})
 		return
 	}
