@@ -54,7 +54,7 @@ func judge(err error, privileged bool) (Verdict, error) {
 		return Unknown, fmt.Errorf("%w (needs CAP_SYS_ADMIN, or CAP_BPF with CAP_PERFMON and CAP_NET_ADMIN): %w",
 			ErrPermission, err)
 	}
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+	if refused(err) {
 		return No, refusal(err)
 	}
 	if slices.ContainsFunc(absent, func(sign error) bool { return errors.Is(err, sign) }) {
@@ -63,6 +63,8 @@ func judge(err error, privileged bool) (Verdict, error) {
 	// Out of memory, interrupted, busy: it says nothing about the kernel.
 	return Unknown, err
 }
+
+func refused(err error) bool { return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) }
 
 // refusal tells a verifier's from a policy's. The verifier explains itself (and refuses with EACCES); a policy gives
 // EPERM before a word was written to the log.

@@ -48,9 +48,10 @@ type bench struct {
 	config Config
 	// types amortises decoding the kernel's BTF, which costs more than all trials together.
 	types *btf.Cache
-	// privileged says that a refusal is not for want of capabilities.
-	privileged bool
-	memlock    error
+	// privileged says that a refusal is not for want of the capabilities that the kernel documents, administrator that it
+	// is not for want of any.
+	privileged, administrator bool
+	memlock                   error
 }
 
 func newBench(config Config) *bench {
@@ -58,7 +59,7 @@ func newBench(config Config) *bench {
 		config.ProcRoot = "/proc"
 	}
 	b := &bench{config: config, types: btf.NewCache(), memlock: rlimit.RemoveMemlock()}
-	b.privileged = privileged(b.config.ProcRoot)
+	b.privileged, b.administrator = privileges(b.config.ProcRoot)
 	return b
 }
 
@@ -116,6 +117,10 @@ func (b *bench) loadAndAttach(spec *ebpf.ProgramSpec, attach func(*ebpf.Program)
 	}
 	defer program.Close()
 	attached, err := attach(program)
+	if refused(err) && !b.administrator {
+		// Performance events and tracefs ask for more than the documented capabilities in some set-ups.
+		return fmt.Errorf("%w: attaching (may need CAP_SYS_ADMIN): %w", ErrPermission, err)
+	}
 	if err != nil {
 		return fmt.Errorf("attaching: %w", err)
 	}

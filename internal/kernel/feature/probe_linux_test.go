@@ -49,7 +49,7 @@ func TestProbe_withoutPrivilege(t *testing.T) {
 			continue
 		}
 		require.NotEqual(t, "no", fields[2], line)
-		if fields[2] == "unknown" && fields[0] != feature.Tracepoint {
+		if fields[2] == "unknown" {
 			unknown++
 			require.Equal(t, "true", fields[3], line)
 		}

@@ -40,14 +40,16 @@ func probeCapability(b *bench, name string) (string, error) {
 	return "", nil
 }
 
-// privileged says whether this process may do everything that the trials do, as far as capabilities go.
-func privileged(procRoot string) bool {
+// privileges says whether this process has the capabilities that the kernel documents for what the trials do, and
+// whether it has the one that stands for all.
+func privileges(procRoot string) (privileged, administrator bool) {
 	effective, err := effectiveCapabilities(procRoot)
 	if err != nil {
-		return false
+		return false, false
 	}
 	has := func(bit int) bool { return effective&(1<<bit) != 0 }
-	return has(unix.CAP_SYS_ADMIN) || has(unix.CAP_BPF) && has(unix.CAP_PERFMON) && has(unix.CAP_NET_ADMIN)
+	administrator = has(unix.CAP_SYS_ADMIN)
+	return administrator || has(unix.CAP_BPF) && has(unix.CAP_PERFMON) && has(unix.CAP_NET_ADMIN), administrator
 }
 
 func effectiveCapabilities(procRoot string) (uint64, error) {
@@ -194,8 +196,12 @@ func probeStatisticsOff(b *bench) (string, error) {
 // tracefs is where events are described.
 func tracefs() (string, error) {
 	for _, place := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
-		if _, err := os.Stat(filepath.Join(place, "events")); err == nil {
+		_, err := os.Stat(filepath.Join(place, "events"))
+		if err == nil {
 			return place, nil
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return "", fmt.Errorf("%w: looking for tracefs: %w", ErrPermission, err)
 		}
 	}
 	return "", fmt.Errorf("tracefs at /sys/kernel/tracing: %w", errUnmounted)
@@ -203,8 +209,8 @@ func tracefs() (string, error) {
 
 func probeTracefs(*bench) (string, error) {
 	place, err := tracefs()
-	if err != nil {
+	if errors.Is(err, errUnmounted) {
 		return "", fmt.Errorf("%w: mount -t tracefs tracefs /sys/kernel/tracing", errState)
 	}
-	return place, nil
+	return place, err
 }
