@@ -221,10 +221,13 @@ func (r *run) walk(full bool) error {
 		return fmt.Errorf("choosing what to walk over: %w", err)
 	}
 	began := clock.Monotonic()
+	records := uint64(0)
 	err := r.walker.Walk(func(raw []byte) {
-		r.walked(raw)
+		records++
+		r.inherited = r.inherited || raw[4]&flagInherited != 0
 		r.collect(raw)
 	})
+	r.bulkAccount.entered(records)
 	if err != nil {
 		return err
 	}
@@ -238,13 +241,6 @@ func (r *run) walk(full bool) error {
 		r.sink.Walked(began)
 	}
 	return nil
-}
-
-func (r *run) walked(raw []byte) {
-	r.bulkAccount.entered(1)
-	if raw[4]&flagInherited != 0 {
-		r.inherited = true
-	}
 }
 
 // correctEvery bounds how often the files of all processes are looked through.
