@@ -34,6 +34,8 @@ const TONES: Record<Tone, string> = { '1': 'series-1', '2': 'series-2', '3': 'se
 const DASHES = [[], [6, 4], [2, 3]];
 const AXIS_FONT = '11px system-ui, sans-serif';
 const MOST_ROWS = 120;
+/** The top of an axis where all is 0. */
+const LEAST: Record<string, number> = { ratio: 0.01, s: 0.001 };
 
 /** A chart with its unit, a hairline grid, a crosshair shared with its group, and a table of the same figures. */
 export function Chart({ title, unit, times, traces, group, marks }: ChartProps): ReactElement {
@@ -157,7 +159,7 @@ function options({ unit, traces, group, spans, cursor, width, height }: OptionsP
     padding: [8, 4, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: group, setSeries: false }, y: false, points: { size: 6 }, drag: { x: false, y: false } },
-    scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.12 : 1] } },
+    scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.12 : (LEAST[unit] ?? 1)] } },
     axes: [
       { stroke: text, font: AXIS_FONT, size: 24, gap: 4, space: 72, grid: { ...grid, show: false }, ticks: { show: false }, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).slice(0, ((ticks[1] ?? 0) - (ticks[0] ?? 0)) % 60 === 0 ? 5 : 8)) },
       { stroke: text, font: AXIS_FONT, size: 62, gap: 6, space: 28, grid, ticks: { show: false }, values: (_, ticks) => ticks.map((tick) => withUnit(tick, unit)) },
