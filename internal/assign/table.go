@@ -242,16 +242,6 @@ func (t *Table) Next() time.Time {
 	return next
 }
 
-// Settled tells whether every assignment has an answer other than pending.
-func (t *Table) Settled() bool {
-	for _, e := range t.entries {
-		if e.state == Pending {
-			return false
-		}
-	}
-	return true
-}
-
 // Statuses answers for each assignment, in the order of the list. Cost gives the cost of a run.
 func (t *Table) Statuses(cost func(Run) Cost) []Status {
 	statuses := make([]Status, 0, len(t.entries)+len(t.malformed))

@@ -48,9 +48,7 @@ type request struct {
 // Answer is what became of a generation.
 type Answer struct {
 	Generation uint64
-	// Settled tells that nothing is pending.
-	Settled  bool
-	Statuses []assign.Status
+	Statuses   []assign.Status
 }
 
 type run struct {
@@ -133,7 +131,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			r.act(ctx, actions)
 			ask.answer <- err
 		case ask := <-r.reports:
-			ask <- Answer{Generation: r.table.Generation(), Settled: r.table.Settled(), Statuses: r.table.Statuses(r.cost)}
+			ask <- Answer{Generation: r.table.Generation(), Statuses: r.table.Statuses(r.cost)}
 			continue
 		case what := <-r.happens:
 			r.note(ctx, what)
