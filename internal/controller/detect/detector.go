@@ -20,7 +20,9 @@ type Detector struct {
 	edges   map[string]*state
 	// When any edge was heard of last: with silence everywhere it is the reports that are missing.
 	heard time.Time
-	out   []Decision
+	// When reports came again after they had been missing.
+	resumed time.Time
+	out     []Decision
 }
 
 // New makes a detector that has learned nothing yet.
@@ -124,8 +126,9 @@ func (d *Detector) Event(o Occurrence) []Decision {
 	return d.out
 }
 
-// Tick takes what the edges did since the tick before, and judges all of them.
-func (d *Detector) Tick(now time.Time, samples []Sample) []Decision {
+// Tick takes what the edges did since the tick before, and judges all of them. Muted edges are those whose agents are
+// not heard: that they seem silent means nothing.
+func (d *Detector) Tick(now time.Time, samples []Sample, muted []string) []Decision {
 	d.out = nil
 	for i := range samples {
 		sample := &samples[i]
@@ -135,9 +138,7 @@ func (d *Detector) Tick(now time.Time, samples []Sample) []Decision {
 		s.learnShifts(sample, now)
 		d.noteRows(s, sample, now)
 	}
-	if len(samples) > 0 {
-		d.heard = now
-	}
+	d.listen(now, samples, muted)
 	for _, s := range d.edges {
 		if !s.judged.IsZero() && now.Sub(s.judged) < 200*time.Millisecond {
 			continue
@@ -151,6 +152,22 @@ func (d *Detector) Tick(now time.Time, samples []Sample) []Decision {
 	d.judgeRates(now)
 	d.order()
 	return d.out
+}
+
+// listen notes when anything was reported at all, and which edges are not reported.
+func (d *Detector) listen(now time.Time, samples []Sample, muted []string) {
+	for _, id := range muted {
+		if s := d.edges[id]; s != nil {
+			s.rate.disturbed = now
+		}
+	}
+	if len(samples) == 0 {
+		return
+	}
+	if !d.heard.IsZero() && now.Sub(d.heard) > outage {
+		d.resumed = now
+	}
+	d.heard = now
 }
 
 // order makes the decisions of one tick independent of the order in which edges lie in memory.

@@ -14,6 +14,9 @@ const (
 	few = 20
 	// shareWindow is over how many seconds shares are taken.
 	shareWindow = 10
+	// burstLeast failures in a row, with hardly an attempt between them that succeeds, are no noise on any edge.
+	burstLeast = 3
+	burstShare = 0.6
 	// lag is by how many seconds flow rows may be behind events.
 	lag = 2
 )
@@ -42,25 +45,29 @@ func (d *Detector) noteRows(s *state, sample *Sample, now time.Time) {
 func (s *state) attempts(now time.Time, seconds float64) float64 {
 	recent := s.window.last(now, int64(seconds))
 	long := s.window.last(now, remembered-2)
-	age := min(now.Sub(s.first).Seconds()+1, remembered-2)
-	usual := float64(long.opens) / age * seconds
-	return max(float64(recent.opens), usual, float64(recent.failures()))
+	return max(float64(recent.opens), s.perSecond(long.opens, now)*seconds, float64(recent.failures()))
 }
 
-// failureShare is the share of connects that fail, since the run of failures began but over ten seconds at most.
+// estimate is the share of what happened since a run of failures began that failed, where flow rows do not tell yet:
+// what is usual in a second stands in for them.
+func (s *state) estimate(r *run, perSecond float64, now time.Time) float64 {
+	return min(1, float64(r.count)/(1+perSecond*max(now.Sub(r.first).Seconds(), 0)))
+}
+
+// perSecond turns a count over the remembered seconds into a rate.
+func (s *state) perSecond(count uint64, now time.Time) float64 {
+	return float64(count) / min(now.Sub(s.first).Seconds()+1, remembered-2)
+}
+
+// failureShare is the share of connects that fail, since the run of failures began but over ten seconds at most. It is
+// taken from rows alone, because these tell of successes and failures together.
 func (s *state) failureShare(now time.Time) float64 {
-	since := min(now.Sub(s.failures.first).Seconds(), shareWindow)
-	if since < lag {
+	rows := s.window.between(max(s.failures.first.Unix()+lag, now.Unix()-shareWindow), now.Unix())
+	if now.Sub(s.failures.first) < (lag+1)*time.Second || rows.opens == 0 {
 		long := s.window.last(now, remembered-2)
-		age := min(now.Sub(s.first).Seconds()+1, remembered-2)
-		expected := 1 + float64(long.opens)/age*max(since, 0)
-		return min(1, float64(s.failures.count)/expected)
+		return s.estimate(&s.failures, s.perSecond(long.opens, now), now)
 	}
-	recent := s.window.last(now, int64(since))
-	if recent.opens == 0 && recent.failures() == 0 {
-		return 0
-	}
-	return min(1, float64(recent.failures())/max(float64(recent.opens), float64(recent.failures())))
+	return min(1, float64(rows.failed)/float64(rows.opens))
 }
 
 func (d *Detector) judgeFailures(s *state, now time.Time) {
@@ -72,7 +79,7 @@ func (d *Detector) judgeFailures(s *state, now time.Time) {
 	failed := float64(recent.failures())
 	attempts := s.attempts(now, shareWindow)
 	share := s.failureShare(now)
-	burst := s.failures.count >= 2 && share >= 0.5
+	burst := s.failures.count >= burstLeast && share >= burstShare
 	if attempts > few && failed < d.config.Share*attempts && !burst {
 		return
 	}
@@ -115,7 +122,7 @@ func (d *Detector) followFailures(s *state, now time.Time) {
 		})
 		d.close(s, a, now)
 		return
-	case now.Sub(a.Changed) < time.Second || quiet > lag*time.Second:
+	case now.Sub(a.Changed) < time.Second || quiet > time.Second:
 		return
 	}
 	share, cause := s.failureShare(now), s.failures.cause()

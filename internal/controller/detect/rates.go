@@ -19,6 +19,8 @@ const (
 	busySegments = 250
 	// settled is how long after an anomaly in the neighbourhood rates may still be a consequence of it.
 	settled = 30 * time.Second
+	// outage is how long nothing may be reported of any edge before the reports, and not the edges, are missing.
+	outage = 3 * time.Second
 )
 
 // usualRate is what is usual of one count.
@@ -57,6 +59,7 @@ func (u *usualRate) risen(count, factor float64) bool {
 
 func (u *usualRate) noise() float64 { return max(8*u.spread, 4*math.Sqrt(u.middle+1)) }
 
+// rateState is what is known of an edge's rates.
 type rateState struct {
 	opens, segments usualRate
 	learned         int64
@@ -67,7 +70,7 @@ type rateState struct {
 
 // judgeRates looks at all edges together, because a rate that changes is often the consequence of something upstream.
 func (d *Detector) judgeRates(now time.Time) {
-	if now.Sub(d.heard) > 3*time.Second {
+	if now.Sub(d.heard) > outage || now.Sub(d.resumed) < (block+2)*time.Second {
 		return
 	}
 	incoming := map[string][]*state{}
@@ -154,10 +157,10 @@ func (d *Detector) judgeRate(s *state, incoming, outgoing map[string][]*state, n
 
 func (d *Detector) openRate(s *state, r reading, now time.Time) {
 	kind, level := Rate, Degraded
-	if r.current == 0 {
-		kind = Silence
-	}
 	value, usual := r.current/block, r.usual.middle/block
+	if latest := s.window.between(now.Unix()-3, now.Unix()); latest.opens+latest.segments == 0 {
+		kind, value = Silence, 0
+	}
 	d.open(s, Anomaly{
 		Kind: kind, Severity: level, Opened: now, Since: now.Add(-block * time.Second), Value: value, Usual: usual,
 		Evidence: []Evidence{{

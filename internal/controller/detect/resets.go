@@ -30,8 +30,14 @@ func (d *Detector) judgeResets(s *state, now time.Time) {
 	broken := float64(recent.broken())
 	closes := max(float64(recent.closes), broken)
 	share, usual := broken/closes, s.usualResetShare()
-	if share < max(d.config.Share, 3*usual, usual+0.2) {
-		return
+	limit := max(d.config.Share, 3*usual, usual+0.2)
+	if share < limit {
+		// Rows are late: a row of resets is judged by what usually ends in that time.
+		long := s.window.last(now, remembered-2)
+		share = s.estimate(&s.resets, s.perSecond(long.closes, now), now)
+		if s.resets.count < burstLeast || share < max(burstShare, limit) {
+			return
+		}
 	}
 	d.open(s, Anomaly{
 		Kind: Resets, Severity: severity(share), Opened: now, Since: s.resets.first, Cause: s.resets.cause(),

@@ -153,7 +153,7 @@ func (e *Engine) judge(now time.Time) {
 		samples = append(samples, sampleOf(edge, &fresh))
 	}
 	e.detectStage.In(uint64(len(samples)))
-	e.decide(e.detector.Tick(now, samples), now)
+	e.decide(e.detector.Tick(now, samples, e.muted(now)), now)
 	e.detectStage.Out(uint64(len(samples)))
 }
 
@@ -172,6 +172,24 @@ func sampleOf(edge *graph.Edge, b *graph.Bucket) detect.Sample {
 		s.Handshake = b.HandshakeSum / time.Duration(b.HandshakeCount)
 	}
 	return s
+}
+
+// unheard is after how long without a batch the edges of an agent's node say nothing by their silence.
+const unheard = 2500 * time.Millisecond
+
+// muted gives the edges that are not reported just now, because an agent at one of their ends is not heard.
+func (e *Engine) muted(now time.Time) []string {
+	silent := e.reducer.Unheard(now, unheard)
+	if len(silent) == 0 {
+		return nil
+	}
+	var edges []string
+	for id, edge := range e.graph.Edges() {
+		if edge.Client.RunsOn(silent) || edge.Server.RunsOn(silent) {
+			edges = append(edges, id)
+		}
+	}
+	return edges
 }
 
 // decide carries out what the detectors decided.

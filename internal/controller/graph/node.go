@@ -52,6 +52,16 @@ func (n *Node) Title() string {
 	return n.Namespace + "/" + n.Name
 }
 
+// RunsOn tells whether an instance runs on one of the hosts.
+func (n *Node) RunsOn(hosts map[string]struct{}) bool {
+	for _, instance := range n.Instances {
+		if _, ok := hosts[instance.Node]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 // observe notes what an endpoint says about the workload's instances.
 func (n *Node) observe(endpoint *model.Endpoint, at time.Time) {
 	if at.After(n.LastSeen) {

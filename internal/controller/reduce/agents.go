@@ -28,6 +28,20 @@ func (r *Reducer) greet(batch *model.Batch, now time.Time) {
 	s.heard = now
 }
 
+// Unheard gives the nodes from which no batch has come for some time.
+func (r *Reducer) Unheard(now time.Time, since time.Duration) map[string]struct{} {
+	var found map[string]struct{}
+	for node, s := range r.agents {
+		if now.Sub(s.heard) > since {
+			if found == nil {
+				found = map[string]struct{}{}
+			}
+			found[node] = struct{}{}
+		}
+	}
+	return found
+}
+
 // sweep ends the connections of agents that are gone, or that have been replaced and did not report them again.
 func (r *Reducer) sweep(now time.Time) {
 	for node, s := range r.agents {
