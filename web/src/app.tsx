@@ -10,6 +10,7 @@ import { Bar, toView, VIEW_NAMES } from './parts/bar';
 import { Keys } from './parts/keys';
 import { Link } from './parts/link';
 import { Notice } from './parts/notice';
+import { TimeBar } from './parts/timebar';
 import { Wrong } from './parts/wrong';
 import { AnomaliesView } from './views/anomalies';
 import { ConnectionsView } from './views/connections';
@@ -58,6 +59,7 @@ export function App(): ReactElement {
           <View condition={condition} />
         </Guard>
       </main>
+      <TimeBar />
       <nav className="phone-tabs" aria-label="Parts">
         <button aria-current={list ? 'page' : undefined} onClick={() => setList(true)}>
           Wrong

@@ -21,8 +21,13 @@ export function Wrong(): ReactElement {
   const live = useLive();
   const anomalies = useStore(live.anomalies);
   const status = useStore(live.status);
-  const open = anomalies?.filter((anomaly) => anomaly.closed === undefined) ?? [];
-  const ended = anomalies?.filter((anomaly) => anomaly.closed !== undefined) ?? [];
+  const graph = useStore(live.graph);
+  const { at } = usePlace();
+  const known = (anomalies ?? []).filter((anomaly) => at === undefined || (millis(anomaly.opened) ?? 0) <= at);
+  const lasts = (anomaly: Anomaly): boolean => anomaly.closed === undefined || (at !== undefined && (millis(anomaly.closed) ?? 0) > at);
+  const open = known.filter(lasts);
+  const ended = known.filter((anomaly) => !lasts(anomaly));
+  const seen: Status | undefined = status === undefined || at === undefined || graph === undefined ? status : { ...status, learning: false, workloads: graph.nodes.length, edges: graph.edges.length, openAnomalies: open.length };
   return (
     <aside className="wrong" aria-label="What is wrong now">
       <div className="wrong-scroll">
@@ -30,13 +35,13 @@ export function Wrong(): ReactElement {
           <Bones rows={5} />
         ) : (
           <>
-            {open.length === 0 && <AllQuiet status={status} />}
+            {open.length === 0 && <AllQuiet status={seen ?? status} at={at} />}
             {open.length > 0 && (
               <section aria-live="polite">
                 <h2>
-                  Wrong now <span>{open.length}</span>
+                  {at === undefined ? 'Wrong now' : `Wrong at ${clock(at)}`} <span>{open.length}</span>
                 </h2>
-                <Cases list={open.slice(0, MOST_OPEN)} />
+                <Cases list={open.slice(0, MOST_OPEN)} over={false} />
               </section>
             )}
             {ended.length > 0 && (
@@ -49,7 +54,7 @@ export function Wrong(): ReactElement {
                     </Link>
                   )}
                 </h2>
-                <Cases list={ended.slice(0, MOST_ENDED)} />
+                <Cases list={ended.slice(0, MOST_ENDED)} over />
               </section>
             )}
           </>
@@ -60,7 +65,7 @@ export function Wrong(): ReactElement {
   );
 }
 
-function AllQuiet({ status }: { status: Status }): ReactElement {
+function AllQuiet({ status, at }: { status: Status; at: number | undefined }): ReactElement {
   if (status.learning) {
     return (
       <section className="all-quiet" data-testid="learning" aria-live="polite">
@@ -75,36 +80,38 @@ function AllQuiet({ status }: { status: Status }): ReactElement {
   return (
     <section className="all-quiet" data-testid="all-quiet" aria-live="polite">
       <Icon name="check" size={20} />
-      <strong>All quiet</strong>
+      <strong>{at === undefined ? 'All quiet' : `All quiet at ${clock(at)}`}</strong>
       <p>{quietSentence(status)}</p>
     </section>
   );
 }
 
-function Cases({ list }: { list: readonly Anomaly[] }): ReactElement {
+function Cases({ list, over }: { list: readonly Anomaly[]; over: boolean }): ReactElement {
   return (
     <ul>
       {list.map((anomaly) => (
         <li key={anomaly.id}>
-          <Case anomaly={anomaly} />
+          <Case anomaly={anomaly} over={over} />
         </li>
       ))}
     </ul>
   );
 }
 
-function Case({ anomaly }: { anomaly: Anomaly }): ReactElement {
+function Case({ anomaly, over }: { anomaly: Anomaly; over: boolean }): ReactElement {
   const now = useNow();
   const { open } = usePlace();
   const opened = millis(anomaly.opened);
   const closed = millis(anomaly.closed);
   const current = open?.id === anomaly.id || (closed === undefined && open?.kind === 'edge' && open.id === anomaly.edgeId);
   return (
-    <button className={closed === undefined ? 'case' : 'case over'} data-anomaly={anomaly.id} aria-current={current} onClick={() => go({ open: { kind: 'anomaly', id: anomaly.id } })}>
-      <HealthIcon health={closed === undefined ? healthName(anomaly.severity) : 'quiet'} />
+    <button className={over ? 'case over' : 'case'} data-anomaly={anomaly.id} aria-current={current} onClick={() => go({ open: { kind: 'anomaly', id: anomaly.id } })}>
+      <HealthIcon health={over ? 'quiet' : healthName(anomaly.severity)} />
       <span className="sentence">{anomaly.summary}</span>
       <span className="secondary" title={full(opened)}>
-        {closed === undefined ? <>since {clock(opened)} · {span((now - (opened ?? now)) / 1000)}</> : <>ended {ago(closed, now)} · lasted {span((closed - (opened ?? closed)) / 1000)}</>}
+        <span>{closed === undefined ? `for ${span((now - (opened ?? now)) / 1000)}` : `ended ${ago(closed, now)}`}</span>
+        {closed !== undefined && <span>lasted {span((closed - (opened ?? closed)) / 1000)}</span>}
+        <span>{anomaly.kind.replaceAll('-', ' ')}</span>
       </span>
     </button>
   );
