@@ -86,7 +86,7 @@ func (s *system) lowRate(ctx context.Context, run *Run, space *netlink.Namespace
 		return delays{}, err
 	}
 	answer, err := s.query.ListAnomalies(ctx, &queryv1.ListAnomaliesRequest{
-		Filter: &queryv1.Filter{Port: refusingPort}, Ended: true, Limit: uint32(count),
+		Filter: &queryv1.Filter{Server: refusingServers}, Ended: true, Limit: uint32(count),
 	})
 	if err != nil {
 		return delays{}, fmt.Errorf("asking for anomalies: %w", err)

@@ -18,12 +18,12 @@ type delays struct {
 	agent, controller, anomaly []float64
 }
 
-// collect takes the refused connects to the benchmark's port as they come, until enough have come, or none for a while.
+// collect takes the refused connects to the benchmark's addresses as they come, until enough have come, or none for a while.
 func collect(ctx context.Context, query queryClient, enough int, progress func(string)) (delays, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := query.WatchEvents(ctx, &queryv1.ListEventsRequest{
-		Filter: &queryv1.Filter{Port: refusingPort}, Kinds: []string{string(model.EventRefused)}, Since: timestamppb.Now(),
+		Filter: &queryv1.Filter{Server: refusingServers}, Kinds: []string{string(model.EventRefused)}, Since: timestamppb.Now(),
 	})
 	if err != nil {
 		return delays{}, fmt.Errorf("watching events: %w", err)
@@ -52,7 +52,9 @@ func collect(ctx context.Context, query queryClient, enough int, progress func(s
 func (d delays) rows(when string) []Row {
 	row := func(what string, values []float64, share float64) Row {
 		r := Row{Name: fmt.Sprintf("%s, kernel → %s, p%g", when, what, share*100), Unit: Seconds, Value: Quantile(values, share), Samples: len(values)}
-		r.Spread = spread(values)
+		if share == 0.5 {
+			r.Spread = spread(values)
+		}
 		return r
 	}
 	rows := []Row{

@@ -22,6 +22,8 @@ const TrafficCommand = "bench-traffic"
 const (
 	refusingNetwork = "198.18.0.0/15"
 	refusingPort    = 9
+	// refusingServers are what they are called on the map: nobody reports from there.
+	refusingServers = "198.1*"
 )
 
 // TrafficMain connects COUNT times, PERSECOND times a second, to addresses that refuse: SPREAD of them by turns. It
@@ -65,7 +67,7 @@ func TrafficMain(ctx context.Context, out io.Writer, args []string) error {
 // refusing is the nth address that refuses.
 func refusing(n int) string {
 	base := netip.MustParsePrefix(refusingNetwork).Addr().As4()
-	n++ // the first address of all belongs to the network
+	n += 2 // the first belongs to the network, the second to the namespace: it is no address of nobody
 	base[1] += byte(n >> 16)
 	base[2], base[3] = byte(n>>8), byte(n)
 	return netip.AddrPortFrom(netip.AddrFrom4(base), refusingPort).String()
