@@ -18,5 +18,6 @@ mv "$new"/object_bpfel.o "$new"/object_bpfel.go .
 	dpkg-query -W -f 'libbpf-dev ${Version}\n' libbpf-dev
 	go list -modfile=../../../tools/go.mod -m -f '{{.Path}} {{.Version}}' github.com/cilium/ebpf
 	cd ../../..
-	sha256sum internal/sensor/tcp/tcp.bpf.c bpf/*.h internal/sensor/tcp/object_bpfel.o internal/sensor/tcp/object_bpfel.go
+	sha256sum internal/sensor/tcp/tcp.bpf.c internal/sensor/tcp/*.h bpf/*.h internal/sensor/tcp/object_bpfel.o \
+		internal/sensor/tcp/object_bpfel.go
 } >generated.stamp
