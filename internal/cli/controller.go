@@ -9,10 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
-	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +18,7 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
 	"github.com/aeolus-ebpf/aeolus/internal/pki"
 	"github.com/aeolus-ebpf/aeolus/internal/table"
+	"github.com/aeolus-ebpf/aeolus/internal/up"
 	"github.com/aeolus-ebpf/aeolus/internal/version"
 )
 
@@ -64,7 +62,10 @@ Each flag can stand in a YAML file under its own name (--config), or in the envi
 		if err := a.configure(cmd, flags.file); err != nil {
 			return err
 		}
-		return a.controllerProblem(a.runController(cmd.Context(), flags), flags)
+		if err := checkPublic(flags.listen, flags.public); err != nil {
+			return err
+		}
+		return placesProblem(a.runController(cmd.Context(), flags), flags.places)
 	}
 	return cmd
 }
@@ -73,9 +74,11 @@ func (a *app) runController(ctx context.Context, flags controllerFlags) error {
 	if flags.token == "" {
 		flags.token = rand.Text()
 	}
-	if err := os.MkdirAll(flags.run, 0o755); err != nil {
-		return fmt.Errorf("making run directory: %w", err)
+	held, err := up.TakePlaces(flags.data, flags.run)
+	if err != nil {
+		return err
 	}
+	defer held.Leave()
 	authority, err := pki.OpenAuthority(filepath.Join(flags.data, authorityDirectory))
 	if err != nil {
 		return err
@@ -123,17 +126,4 @@ func names(leaf *x509.Certificate, hosts []string) bool {
 		}
 	}
 	return true
-}
-
-// controllerProblem says what to do about what keeps a controller from running.
-func (a *app) controllerProblem(err error, flags controllerFlags) error {
-	if err == nil {
-		return nil
-	}
-	for flag, address := range map[string]string{"--listen": flags.listen, "--agents": flags.agents} {
-		if _, port, _ := net.SplitHostPort(address); port != "0" && errors.Is(free(address), syscall.EADDRINUSE) {
-			return hint(err, "choose another address with %s", flag)
-		}
-	}
-	return placesProblem(err, flags.places)
 }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/pflag"
+
+	"github.com/aeolus-ebpf/aeolus/internal/up"
 )
 
 // places are where an Aeolus of this host keeps things and listens.
@@ -110,4 +112,35 @@ func access(directory string) error {
 		return fmt.Errorf("%s: %w", directory, err)
 	}
 	return nil
+}
+
+// placesProblem says what to do about a place that cannot be used.
+func placesProblem(err error, where places) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, up.ErrTaken):
+		return hint(err, "end that one, or choose another directory with --data-dir")
+	case strings.Contains(err.Error(), where.listen) && errors.Is(free(where.listen), syscall.EADDRINUSE):
+		return hint(err, "choose another address with --listen")
+	}
+	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.EPERM, syscall.EROFS, syscall.ENOTDIR, syscall.ENOENT} {
+		if errors.Is(err, errno) {
+			return hint(err, "run as root, or choose other places with --data-dir (now %s) and --run-dir (now %s)", where.data, where.run)
+		}
+	}
+	return err
+}
+
+// checkPublic refuses an address that others can reach, unless that is what was asked for.
+func checkPublic(listen string, public bool) error {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return usagef("--listen %q: expected host:port, such as %s", listen, defaultListen)
+	}
+	address := net.ParseIP(host)
+	if public || host == "localhost" || address != nil && address.IsLoopback() {
+		return nil
+	}
+	return usagef("--listen %s: others can reach that address, and what goes there is not encrypted: add --public if it should be so", listen)
 }

@@ -105,6 +105,11 @@ func (f *fake) graph() *queryv1.Graph {
 	}}
 }
 
+// GetStatus is asked before every watch.
+func (f *fake) GetStatus(context.Context, *queryv1.GetStatusRequest) (*queryv1.Status, error) {
+	return &queryv1.Status{Name: "fake"}, nil
+}
+
 func (f *fake) GetGraph(_ context.Context, request *queryv1.GetGraphRequest) (*queryv1.Graph, error) {
 	f.note(request)
 	return f.graph(), nil

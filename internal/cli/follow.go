@@ -4,10 +4,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"connectrpc.com/connect"
+
+	queryv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1"
 )
 
 // The pause before a lost controller is tried again, first and at most.
@@ -22,14 +23,17 @@ type opener[M any] func(ctx context.Context) (*connect.ServerStreamForClient[M],
 // follow hands over each message of a stream until ctx ends, and outlives restarts of the controller. It fails at once
 // only if the controller was never there, or says that it will not answer.
 func follow[M any](ctx context.Context, a *app, s *session, open opener[M], take func(*M) error) error {
-	pause, heard, lost := firstPause, false, false
+	// A stream may have nothing to say for long, so that something else must tell whether anybody is there.
+	if _, err := s.GetStatus(ctx, &queryv1.GetStatusRequest{}); err != nil && ctx.Err() == nil {
+		return s.explain(err)
+	}
+	pause, lost := firstPause, false
 	for {
-		began := time.Now()
 		taken, err := followOnce(ctx, open, func(message *M) error {
 			if lost {
 				a.note("the controller at %s is back", s.where)
 			}
-			heard, lost, pause = true, false, firstPause
+			lost, pause = false, firstPause
 			return take(message)
 		})
 		if ctx.Err() != nil {
@@ -38,11 +42,7 @@ func follow[M any](ctx context.Context, a *app, s *session, open opener[M], take
 		if taken != nil {
 			return taken
 		}
-		heard = heard || time.Since(began) > time.Second
-		if !heard || final(err) {
-			if err == nil {
-				err = errors.New("it closed the stream")
-			}
+		if final(err) {
 			return s.explain(err)
 		}
 		if !lost {

@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,6 +72,9 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 	if err := agent.Privileged(); err != nil {
 		return hint(err, "sudo aeolus up; aeolus doctor says more")
 	}
+	if err := checkPublic(flags.listen, flags.public); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ready := make(chan up.Addresses, 1)
@@ -109,21 +110,8 @@ func (a *app) upProblem(err error, flags upFlags) error {
 		return nil
 	case errors.Is(err, demo.ErrRunning):
 		return hint(err, "end it first: one host has room for one")
-	case errors.Is(err, up.ErrTaken):
-		return hint(err, "end that one, or choose another directory with --data-dir")
-	}
-	if _, port, _ := net.SplitHostPort(flags.listen); port != "0" && errors.Is(free(flags.listen), syscall.EADDRINUSE) {
-		return hint(err, "choose another address with --listen")
 	}
 	return placesProblem(err, flags.places)
-}
-
-// placesProblem says what to do about a directory that cannot be used.
-func placesProblem(err error, where places) error {
-	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOTDIR) {
-		return hint(err, "run as root, or choose other places with --data-dir (now %s) and --run-dir (now %s)", where.data, where.run)
-	}
-	return err
 }
 
 // tell prints the report when there is something to report, and then each anomaly.

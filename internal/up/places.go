@@ -13,16 +13,16 @@ import (
 // ErrTaken is wrapped by the error for a data directory that another process uses.
 var ErrTaken = errors.New("another Aeolus uses it")
 
-// places are the directories that are held while everything runs.
-type places struct {
+// Places are the directories that are held while a controller runs.
+type Places struct {
 	lock *os.File
 	run  string
 	// madeRun is set when the run directory was not there before.
 	madeRun bool
 }
 
-// takePlaces makes the directories, and locks the data directory for this process.
-func takePlaces(data, run string) (*places, error) {
+// TakePlaces makes the directories, and locks the data directory for this process.
+func TakePlaces(data, run string) (*Places, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, fmt.Errorf("making data directory %s: %w", data, cause(err))
 	}
@@ -37,18 +37,18 @@ func takePlaces(data, run string) (*places, error) {
 		}
 		return nil, fmt.Errorf("locking data directory %s: %w", data, err)
 	}
-	held := &places{lock: lock, run: run}
+	held := &Places{lock: lock, run: run}
 	_, err = os.Stat(run)
 	held.madeRun = errors.Is(err, os.ErrNotExist)
 	if err := os.MkdirAll(run, 0o755); err != nil {
-		held.leave()
+		held.Leave()
 		return nil, fmt.Errorf("making run directory %s: %w", run, cause(err))
 	}
 	return held, nil
 }
 
-// leave gives the places back. A run directory that was made is removed, if nothing else is in it.
-func (p *places) leave() {
+// Leave gives the places back. A run directory that was made is removed, if nothing else is in it.
+func (p *Places) Leave() {
 	_ = p.lock.Close()
 	if p.madeRun {
 		_ = os.Remove(p.run)

@@ -72,11 +72,11 @@ func New(config Config) (*Up, error) {
 // Run runs all roles until the context ends or one of them does. The controller ends last, so that it hears what the
 // others say at their end.
 func (u *Up) Run(ctx context.Context) error {
-	held, err := takePlaces(u.config.DataDir, u.config.RunDir)
+	held, err := TakePlaces(u.config.DataDir, u.config.RunDir)
 	if err != nil {
 		return err
 	}
-	defer held.leave()
+	defer held.Leave()
 	last, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	controllerEnded := make(chan error, 1)
