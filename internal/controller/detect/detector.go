@@ -22,7 +22,9 @@ type Detector struct {
 	heard time.Time
 	// When reports came again after they had been missing.
 	resumed time.Time
-	out     []Decision
+	// The second in which rates were judged last.
+	rated int64
+	out   []Decision
 }
 
 // New makes a detector that has learned nothing yet.

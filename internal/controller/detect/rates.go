@@ -4,6 +4,7 @@ package detect
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -64,27 +65,28 @@ type rateState struct {
 	opens, segments usualRate
 	learned         int64
 	closesLearned   int64
-	last            time.Time
 	disturbed       time.Time
 }
 
 // judgeRates looks at all edges together, because a rate that changes is often the consequence of something upstream.
 func (d *Detector) judgeRates(now time.Time) {
-	if now.Sub(d.heard) > outage || now.Sub(d.resumed) < (block+2)*time.Second {
-		return
-	}
-	incoming := map[string][]*state{}
-	outgoing := map[string][]*state{}
 	for _, s := range d.edges {
 		s.noteDisturbance(now)
+	}
+	if d.rated == now.Unix() || now.Sub(d.heard) > outage || now.Sub(d.resumed) < (block+2)*time.Second {
+		return
+	}
+	d.rated = now.Unix()
+	incoming := map[string][]*state{}
+	outgoing := map[string][]*state{}
+	// In an order that does not depend on memory: what is found first may explain what is found later.
+	for _, id := range slices.Sorted(maps.Keys(d.edges)) {
+		s := d.edges[id]
 		incoming[s.server] = append(incoming[s.server], s)
 		outgoing[s.client] = append(outgoing[s.client], s)
 	}
-	for _, s := range d.edges {
-		if s.rate.last.Unix() == now.Unix() {
-			continue
-		}
-		s.rate.last = now
+	for _, id := range slices.Sorted(maps.Keys(d.edges)) {
+		s := d.edges[id]
 		if a := s.rateAnomaly(); a != nil {
 			d.followRate(s, a, now)
 			continue

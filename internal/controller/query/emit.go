@@ -141,10 +141,7 @@ func (d *drawing) edge(e *graph.Edge) *queryv1.Edge {
 		message.Summary, message.AnomalyIds = summarise(worst)
 		return message
 	}
-	past := map[string]*engine.Anomaly{}
-	for _, a := range d.during(e) {
-		past[a.ID] = a
-	}
+	past := d.past[e.ID]
 	message.Summary, message.AnomalyIds = summarise(past)
 	message.Health = queryv1.Health_HEALTH_OK
 	for _, a := range past {
@@ -153,21 +150,26 @@ func (d *drawing) edge(e *graph.Edge) *queryv1.Edge {
 	return message
 }
 
-// during gives the anomalies that an edge had at the time that is looked at.
-func (d *drawing) during(e *graph.Edge) []*engine.Anomaly {
-	var found []*engine.Anomaly
-	for _, a := range d.view.OnEdge(e.ID) {
-		if !a.Opened.After(d.at) {
-			found = append(found, a)
-		}
+// lookBack finds the anomalies that there were at the time that is looked at, by edge.
+func (d *drawing) lookBack() {
+	d.past = map[string]map[string]*engine.Anomaly{}
+	if d.live {
+		return
 	}
-	d.view.Ended(func(a *engine.Anomaly) bool {
-		if a.Edge == e.ID && !a.Opened.After(d.at) && a.Closed.After(d.at) {
-			found = append(found, a)
+	note := func(a *engine.Anomaly) bool {
+		if a.Opened.After(d.at) || (!a.Closed.IsZero() && !a.Closed.After(d.at)) {
+			return true
 		}
+		if d.past[a.Edge] == nil {
+			d.past[a.Edge] = map[string]*engine.Anomaly{}
+		}
+		d.past[a.Edge][a.ID] = a
 		return true
-	})
-	return found
+	}
+	for _, a := range d.view.Open() {
+		note(a)
+	}
+	d.view.Ended(note)
 }
 
 // summarise gives the sentence of the worst anomaly, and the ids of all, worst first.

@@ -62,6 +62,7 @@ type drawing struct {
 	edges []*graph.Edge
 	nodes map[*graph.Node]struct{}
 	group func(*graph.Node) string
+	past  map[string]map[string]*engine.Anomaly
 }
 
 func newDrawing(v engine.View, request *queryv1.GetGraphRequest) *drawing {
@@ -79,6 +80,7 @@ func newDrawing(v engine.View, request *queryv1.GetGraphRequest) *drawing {
 func (d *drawing) draw() *queryv1.Graph {
 	d.selectEdges()
 	d.focus()
+	d.lookBack()
 	out := &queryv1.Graph{At: stamp(d.at), Window: durationpb.New(d.window)}
 	d.chooseGroups(out)
 	d.emit(out)
