@@ -3,8 +3,10 @@
 package demo
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/aeolus-ebpf/aeolus/internal/netlink"
 	"github.com/aeolus-ebpf/aeolus/internal/testkit"
 )
 
@@ -70,25 +73,47 @@ func effects() map[string]struct {
 func TestFaults(t *testing.T) {
 	client := openShop(t)
 	for _, f := range Catalogue() {
-		t.Run(f.Name, func(t *testing.T) { tryFault(t, client, f) })
+		t.Run(f.Name, func(t *testing.T) {
+			expected, there := effects()[f.Name]
+			require.True(t, there, "the fault has no entry in effects")
+			tryFault(t, client, f, expected.setting, expected.seen)
+		})
 	}
 }
 
-func tryFault(t *testing.T, client *Client, f Fault) {
-	expected, there := effects()[f.Name]
-	require.True(t, there, "the fault has no entry in effects")
+// Faults of a path must find the packets of connections whose address is translated, too.
+func TestFaultsBehindVirtualAddress(t *testing.T) {
+	client := openShop(t)
+	const edge = "frontend->catalogue"
+	for name, seen := range map[string]effect{
+		// Most calls go by kept connections: one round trip.
+		FaultDelay:     slower(edge, 160*time.Millisecond),
+		FaultBlackHole: failing(edge, "timeout"),
+		FaultReset:     failing(edge, "reset"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := findFault(name)
+			require.NoError(t, err)
+			tryFault(t, client, f, Setting{Edge: edge}, seen)
+		})
+	}
+}
+
+// tryFault switches a fault on, waits for its effect, switches it off, and waits for the end of the effect.
+func tryFault(t *testing.T, client *Client, f Fault, setting Setting, seen effect) {
 	before := look(t, client)
+	configured := configuration(t, before)
 	for range 2 { // the second time changes nothing
-		status, err := client.Switch(t.Context(), f.Name, true, expected.setting)
+		status, err := client.Switch(t.Context(), f.Name, true, setting)
 		require.NoError(t, err)
 		require.True(t, status.On)
 	}
 	var on view
 	testkit.Eventually(t, 15*time.Second, func() string {
 		on = look(t, client)
-		return expected.seen(before, on)
+		return seen(before, on)
 	})
-	touched := touchedEdges(f, on)
+	touched := touchedEdges(f, setting, on)
 	for edge := range on.edges {
 		if !slices.Contains(touched, edge) {
 			require.Zerof(t, on.failures(before, edge, "refused", "reset", "name", "other"), "failures on %s", edge)
@@ -99,18 +124,40 @@ func tryFault(t *testing.T, client *Client, f Fault) {
 		require.NoError(t, err)
 		require.False(t, status.On)
 	}
+	require.Equal(t, configured, configuration(t, look(t, client)))
 	gone(t, client, touched, before, on)
 }
 
+// configuration is everything in the instances' namespaces that a fault could have changed. The length of a link's queue
+// is not in it: the kernel writes one down when the first queueing discipline comes, and it means nothing without one.
+func configuration(t *testing.T, v view) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, s := range v.status.Services {
+		for _, i := range s.Instances {
+			namespace, err := netlink.OpenPID(uint32(i.PID))
+			require.NoError(t, err)
+			var output strings.Builder
+			command := exec.Command("sh", "-c", "nft list ruleset; ip -br link; ip -br -4 address; ip route; tc qdisc")
+			command.Stdout = &output
+			require.NoError(t, namespace.Start(command))
+			require.NoError(t, command.Wait())
+			require.NoError(t, namespace.Close())
+			all[i.Name] = output.String()
+		}
+	}
+	return all
+}
+
 // touchedEdges are those on which the services themselves may notice the fault.
-func touchedEdges(f Fault, v view) []string {
+func touchedEdges(f Fault, setting Setting, v view) []string {
 	if f.Name == FaultNames {
 		return slices.DeleteFunc(slices.Collect(maps.Keys(v.edges)), func(e string) bool { return !strings.HasSuffix(e, "->dns") })
 	}
 	if f.Name == FaultKill {
 		return []string{cache}
 	}
-	return []string{f.Defaults.Edge}
+	return []string{cmp.Or(setting.Edge, f.Defaults.Edge)}
 }
 
 // gone waits for a stretch of calls on the touched edges that is as calls were before the fault.

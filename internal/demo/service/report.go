@@ -118,7 +118,7 @@ func cause(err error) string {
 	switch {
 	case errors.Is(err, errUpstream):
 		return "upstream"
-	case errors.As(err, &lookup):
+	case errors.As(err, &lookup) && !lookup.IsTimeout:
 		return "name"
 	case errors.Is(err, syscall.ECONNREFUSED), strings.Contains(text, "connection refused"):
 		return "refused"
