@@ -24,7 +24,12 @@ const (
 	costEvery = 10 * time.Second
 	// featuresWithin is how long the greeting waits for the trials of the kernel's features.
 	featuresWithin = 10 * time.Second
+	// openWithin is how long to wait for a controller that is away before finding out anew why it is.
+	openWithin = time.Minute
 )
+
+// errStillAway is what a wait for a controller ends with: the next try finds out why.
+var errStillAway = errors.New("the controller is still away")
 
 // control keeps the stream to the controller: assignments come down, answers go up.
 type control struct {
@@ -35,7 +40,9 @@ type control struct {
 	features   func(context.Context) []Feature
 	// attached is called when a controller has answered the greeting.
 	attached func()
-	logger   *slog.Logger
+	// away tells that the last try to open a stream found nobody.
+	away   bool
+	logger *slog.Logger
 }
 
 func newControl(a *Agent) *control {
@@ -67,7 +74,7 @@ func (c *control) run(ctx context.Context) error {
 		if answered {
 			pause.Reset()
 		}
-		if answered || err.Error() != told {
+		if !errors.Is(err, errStillAway) && (answered || err.Error() != told) {
 			told = err.Error()
 			c.logger.Warn("without a controller: what is assigned goes on until its time ends", "error", err)
 		}
@@ -97,7 +104,7 @@ func (c *control) tryFeatures(ctx context.Context) []*controlv1.Feature {
 func (c *control) attach(ctx context.Context) (answered bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := c.client.Attach(ctx, grpc.WaitForReady(true))
+	stream, err := c.open(ctx, cancel)
 	if err != nil {
 		return false, fmt.Errorf("attaching: %w", err)
 	}
@@ -123,6 +130,24 @@ func (c *control) attach(ctx context.Context) (answered bool, err error) {
 	group.Go(func() error { return c.report(inner, stream) })
 	err = group.Wait()
 	return answered, err
+}
+
+// open opens a stream. The first try fails at once where nobody answers, so that the reason can be told; once it has been
+// told, the next waits until somebody does.
+func (c *control) open(ctx context.Context, cancel context.CancelFunc) (controlv1.ControlService_AttachClient, error) {
+	if !c.away {
+		stream, err := c.client.Attach(ctx)
+		c.away = err != nil
+		return stream, err
+	}
+	c.away = false
+	timer := time.AfterFunc(openWithin, cancel)
+	defer timer.Stop()
+	stream, err := c.client.Attach(ctx, grpc.WaitForReady(true))
+	if err != nil && ctx.Err() != nil {
+		return nil, errStillAway
+	}
+	return stream, err
 }
 
 // follow takes a desired state; false if it is of no use. What was followed before goes on then.

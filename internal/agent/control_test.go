@@ -3,8 +3,10 @@
 package agent
 
 import (
+	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,6 +120,40 @@ func TestControl_garbage(t *testing.T) {
 	require.Len(t, b.host.sensors, 1)
 	b.receiver.states <- desired("c", 1, fake("a", 0, ""))
 	b.state(1, "a", controlv1.AssignmentStatus_STATE_RUNNING)
+}
+
+// lines keeps what is logged.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func TestControl_saysThatNobodyAnswers(t *testing.T) {
+	var log lines
+	b := newBench(t, func(_ *bench, c *Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	b.host.last(t, 1)
+	b.state(0, "default/fake", controlv1.AssignmentStatus_STATE_RUNNING)
+	b.stop()
+	b.await("the reason", func() bool { return strings.Contains(log.String(), "connection refused") })
+	b.restart()
+	b.await("it attaches again", func() bool {
+		b.receiver.mu.Lock()
+		defer b.receiver.mu.Unlock()
+		return len(b.receiver.hellos) >= 2
+	})
+	require.Equal(t, 1, strings.Count(log.String(), "connection refused"), "it is said once")
 }
 
 func TestControl_strangerIsNotFollowed(t *testing.T) {
