@@ -49,6 +49,8 @@ type state struct {
 	usualCloses, usualResets float64
 	// Share of segments that are usually sent again.
 	usualAgain float64
+	// When connects failed last, so that what they sent again is still among the counts.
+	unanswered time.Time
 	judged     time.Time
 
 	handshake, leastRTT, smoothed *shift

@@ -85,8 +85,11 @@ func (h *half) take(flow *model.Flow, who *graph.Node) {
 	}
 }
 
-// live tells whether a connection has been established, as far as this half knows.
-func (h *half) live() bool { return h.established || h.adopted || !h.total.IsZero() }
+// live tells whether a connection has been established, as far as this half knows. Segments do not tell: a SYN that is
+// never answered is one too.
+func (h *half) live() bool {
+	return h.established || h.adopted || h.total.SentBytes+h.total.ReceivedBytes > 0
+}
 
 // joinKey finds the halves that may belong together: the client's address and port.
 type joinKey struct {

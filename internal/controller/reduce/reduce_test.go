@@ -167,6 +167,7 @@ func refused(client *model.Endpoint, from, to string, cookie uint64, at time.Tim
 	return model.Flow{
 		Cookie: cookie, Endpoint: client, Local: addr(from), Remote: addr(to), Role: model.RoleClient, Opened: true,
 		Closed: true, Failure: model.FailureRefused, Start: at, End: at.Add(time.Millisecond),
+		Delta: model.Counters{SentSegments: 1, ReceivedSegments: 1},
 	}
 }
 
