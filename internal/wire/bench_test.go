@@ -3,6 +3,7 @@
 package wire_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,34 +17,45 @@ import (
 
 const benchRows = 4_096
 
+// shapes are how many endpoints the rows of a batch have between them.
+var shapes = []int{64, 410}
+
 // BenchmarkDecodeBatch takes bytes apart, as the controller gets them.
 func BenchmarkDecodeBatch(b *testing.B) {
-	encoded, err := proto.Marshal(wire.EncodeBatch(newGenerator(1).batch(benchRows)))
-	require.NoError(b, err)
-	b.ReportAllocs()
-	for b.Loop() {
-		var message flowv1.Batch
-		if err := proto.Unmarshal(encoded, &message); err != nil {
-			b.Fatal(err)
-		}
-		if _, _, err := wire.DecodeBatch(&message, nil); err != nil {
-			b.Fatal(err)
-		}
+	for _, distinct := range shapes {
+		b.Run(fmt.Sprintf("endpoints=%d", distinct), func(b *testing.B) {
+			encoded, err := proto.Marshal(wire.EncodeBatch(newGenerator(1).batchOf(benchRows, distinct)))
+			require.NoError(b, err)
+			b.ReportAllocs()
+			for b.Loop() {
+				var message flowv1.Batch
+				if err := proto.Unmarshal(encoded, &message); err != nil {
+					b.Fatal(err)
+				}
+				if _, _, err := wire.DecodeBatch(&message, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+			perRow(b, benchRows)
+			b.ReportMetric(float64(len(encoded))/benchRows, "B/row")
+		})
 	}
-	perRow(b, benchRows)
-	b.ReportMetric(float64(len(encoded))/benchRows, "B/row")
 }
 
 // BenchmarkEncodeBatch makes bytes of a batch, as the agent sends them.
 func BenchmarkEncodeBatch(b *testing.B) {
-	batch := newGenerator(1).batch(benchRows)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := proto.Marshal(wire.EncodeBatch(batch)); err != nil {
-			b.Fatal(err)
-		}
+	for _, distinct := range shapes {
+		b.Run(fmt.Sprintf("endpoints=%d", distinct), func(b *testing.B) {
+			batch := newGenerator(1).batchOf(benchRows, distinct)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := proto.Marshal(wire.EncodeBatch(batch)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			perRow(b, benchRows)
+		})
 	}
-	perRow(b, benchRows)
 }
 
 // BenchmarkDecodeEvents takes single events apart: what the batches are measured against.

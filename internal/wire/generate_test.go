@@ -78,8 +78,10 @@ func (g *generator) flow(endpoints []*model.Endpoint) model.Flow {
 	return flow
 }
 
-func (g *generator) batch(rows int) *model.Batch {
-	endpoints := make([]*model.Endpoint, 1+rows/10)
+func (g *generator) batch(rows int) *model.Batch { return g.batchOf(rows, 1+rows/10) }
+
+func (g *generator) batchOf(rows, distinct int) *model.Batch {
+	endpoints := make([]*model.Endpoint, distinct)
 	for i := range endpoints {
 		endpoints[i] = g.endpoint()
 	}
