@@ -16,9 +16,7 @@ run: build ## build, then watch a demonstration shop live (as root: directly or 
 	@exec $(AS_ROOT) bin/aeolus up --demo
 
 build: ## build bin/aeolus and bin/aeolus-agent; needs Go alone
-	@scripts/need-go
-	@echo 'building bin/aeolus and bin/aeolus-agent'
-	@CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+	@scripts/build
 
 generate: ## write generated code, BPF objects and the UI's build anew (needs clang, protoc, node)
 	sh api/generate.sh
