@@ -86,11 +86,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.TLS == nil {
 		return c, errors.New("the connection to the controller needs TLS: give a certificate, its key and the authority")
 	}
-	if c.Interval < 0 || c.Interval > time.Minute {
-		return c, fmt.Errorf("the interval must be at most a minute, not %s", c.Interval)
-	}
 	if c.Interval == 0 {
 		c.Interval = time.Second
+	}
+	if c.Interval < 10*time.Millisecond || c.Interval > time.Minute {
+		return c, fmt.Errorf("the interval must be between 10ms and 1m, not %s", c.Interval)
 	}
 	for _, bound := range []struct {
 		name        string
