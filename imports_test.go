@@ -3,7 +3,6 @@
 package aeolus_test
 
 import (
-	"flag"
 	"os"
 	"os/exec"
 	"slices"
@@ -138,27 +137,6 @@ func TestCalls_systemThroughOneDoor(t *testing.T) {
 			assert.NotRegexp(t, `^(unix|syscall)\.(Setns|Unshare|RawSyscall6?|Syscall6?)$`, call, "%s: internal/netlink and internal/kernel do that", file.Path)
 		}
 	}
-}
-
-var update = flag.Bool("update", false, "write the golden file anew")
-
-// TestAgent_linksWhatIsOnItsList shows each package that the privileged binary begins, or ceases, to link.
-func TestAgent_linksWhatIsOnItsList(t *testing.T) {
-	const golden = "cmd/aeolus-agent/testdata/imports.golden"
-	list := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./cmd/aeolus-agent")
-	list.Env = append(list.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
-	output, err := list.Output()
-	require.NoError(t, err)
-	linked := strings.Fields(string(output))
-	slices.Sort(linked)
-	got := strings.Join(linked, "\n") + "\n"
-	if *update {
-		require.NoError(t, os.MkdirAll("cmd/aeolus-agent/testdata", 0o755))
-		require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(golden)
-	require.NoError(t, err)
-	require.Equal(t, string(want), got, "if it should be so: go test . -run TestAgent -update")
 }
 
 // TestBuild_elsewhere holds that the command line builds on a laptop, and the agent on the other architecture.
