@@ -4,7 +4,7 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 
 // AEOLUS_CONTROLLER is where `npm run dev` sends what the page asks of the controller.
-const controller = process.env.AEOLUS_CONTROLLER ?? 'http://127.0.0.1:7474';
+const controller = process.env.AEOLUS_CONTROLLER ?? 'http://127.0.0.1:7777';
 
 export default defineConfig({
   plugins: [react()],

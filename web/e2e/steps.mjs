@@ -2,7 +2,7 @@
 
 // Drives the built page in a real browser, one step after the other, against a running controller.
 //
-//   AEOLUS_URL=http://127.0.0.1:7474/?token=... AEOLUS_OUT=/tmp/pictures node e2e/steps.mjs map=8 search=payment pause=refuse anomaly=payment
+//   AEOLUS_URL=http://127.0.0.1:7777/?token=... AEOLUS_OUT=/tmp/pictures node e2e/steps.mjs map=8 search=payment pause=refuse anomaly=payment
 //
 // Each step prints one JSON line {step, ok, detail, milliseconds}. The step pause=NAME prints {waiting: NAME} and goes on when a
 // line "go" comes in, so that whoever started it can switch a fault in between. The first step that fails ends it with exit status 1.

@@ -10,6 +10,7 @@ import type { Place } from '../lib/place';
 import { Store } from '../lib/store';
 import { millis } from '../lib/time';
 import { type Condition, follow, pause } from './follow';
+import { Presence } from './presence';
 
 export const MOST_EVENTS = 500;
 export const MOST_ANOMALIES = 300;
@@ -18,7 +19,9 @@ const STATUS_EVERY = 3000;
 /** An event younger than this moves its edge on the map; what is older is history. */
 const FRESH = 5000;
 /** A page that nobody looks at gives its streams back after this long: browsers allow six to one origin. */
-const HIDDEN_FOR = 10_000;
+const HIDDEN_FOR = 3000;
+/** How often a window asks instead of listening when it is not the only one. */
+const ASK_EVERY = 1500;
 
 export class Live {
   readonly client: Client<typeof QueryService>;
@@ -35,6 +38,10 @@ export class Live {
   #pulses = new Set<(edge: string) => void>();
   #running: AbortController | undefined;
   #graphRunning: AbortController | undefined;
+  #sideRunning: AbortController | undefined;
+  readonly #presence = new Presence(() => {
+    if (this.#running !== undefined) this.#followSides(this.#running.signal);
+  });
   #request: GetGraphRequest = create(GetGraphRequestSchema);
   #wanted = '';
 
@@ -44,7 +51,6 @@ export class Live {
 
   /** Starts the streams; the function returned ends them. */
   start(): () => void {
-    this.#resume();
     let hiding: ReturnType<typeof setTimeout> | undefined;
     const seen = (): void => {
       clearTimeout(hiding);
@@ -52,6 +58,8 @@ export class Live {
       else this.#resume();
     };
     document.addEventListener('visibilitychange', seen);
+    this.#resume();
+    seen();
     return () => {
       clearTimeout(hiding);
       document.removeEventListener('visibilitychange', seen);
@@ -76,6 +84,7 @@ export class Live {
   }
 
   #halt(): void {
+    this.#presence.stop();
     this.#running?.abort();
     this.#running = undefined;
   }
@@ -84,18 +93,32 @@ export class Live {
     if (this.#running !== undefined) return;
     this.#running = new AbortController();
     const signal = this.#running.signal;
+    this.#presence.start();
     this.#followGraph(signal);
-    void follow({
-      open: (aborted) => this.client.watchAnomalies({ ended: true, limit: MOST_ANOMALIES }, { signal: aborted }),
-      message: (response, first) => this.anomalies.set(mergeAnomalies(first ? [] : (this.anomalies.get() ?? []), response.anomalies)),
-      signal,
-    });
-    void follow({
-      open: (aborted) => this.client.watchEvents({ limit: MOST_EVENTS }, { signal: aborted }),
-      message: (response, first) => this.#takeEvents(response.events, first),
-      signal,
-    });
+    this.#followSides(signal);
     void this.#followStatus(signal);
+  }
+
+  /** Anomalies and events: streamed to the only window, asked for by one of several. */
+  #followSides(outer: AbortSignal): void {
+    this.#sideRunning?.abort();
+    const running = new AbortController();
+    this.#sideRunning = running;
+    outer.addEventListener('abort', () => running.abort(), { signal: running.signal });
+    const { client } = this;
+    const { several } = this.#presence;
+    const anomalies = { ended: true, limit: MOST_ANOMALIES };
+    const events = { limit: MOST_EVENTS };
+    void follow({
+      open: (signal) => (several ? repeated(() => client.listAnomalies(anomalies, { signal }), signal) : client.watchAnomalies(anomalies, { signal })),
+      message: (response, first) => this.anomalies.set(mergeAnomalies(first || several ? [] : (this.anomalies.get() ?? []), response.anomalies)),
+      signal: running.signal,
+    });
+    void follow({
+      open: (signal) => (several ? repeated(() => client.listEvents(events, { signal }), signal) : client.watchEvents(events, { signal })),
+      message: (response, first) => this.#takeEvents(response.events, first),
+      signal: running.signal,
+    });
   }
 
   #followGraph(outer: AbortSignal): void {
@@ -151,6 +174,13 @@ export class Live {
 async function* once<T>(ask: () => Promise<T>, signal: AbortSignal): AsyncIterable<T> {
   yield await ask();
   while (!signal.aborted) await pause(60_000, signal);
+}
+
+async function* repeated<T>(ask: () => Promise<T>, signal: AbortSignal): AsyncIterable<T> {
+  while (!signal.aborted) {
+    yield await ask();
+    await pause(ASK_EVERY, signal);
+  }
 }
 
 export function graphRequest(place: Place): GetGraphRequest {

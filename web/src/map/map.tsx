@@ -76,14 +76,15 @@ export default function MapView(): ReactElement {
 
   const chosen = place.open;
   const drawer = chosen !== undefined;
+  const passing = place.text !== '' || place.namespace !== '' || place.unhealthy || place.at !== undefined;
   const mode = drawn === undefined ? '' : `${place.group}${drawn.collapsed ? `/${place.inside}` : ''}${place.focus.length > 0 ? `/${place.focus.join(' ')}` : ''}`;
 
   useLayoutEffect(() => {
     if (scene.current === undefined || drawn === undefined || frame.current === null) return;
     const wide = frame.current.clientWidth;
     scene.current.margins = { top: 44, right: drawer && wide > 720 ? Math.min(460, wide / 2) : 0 };
-    scene.current.update(drawn, mode);
-  }, [drawn, drawer, mode]);
+    scene.current.update(drawn, mode, passing);
+  }, [drawn, drawer, mode, passing]);
 
   const chosenEdge = chosen?.kind === 'anomaly' ? live.anomalies.get()?.find((anomaly) => anomaly.id === chosen.id)?.edgeId : chosen?.kind === 'edge' ? chosen.id : undefined;
   const chosenDrawn = chosen === undefined ? undefined : chosen.kind === 'node' ? chosen.id : chosenEdge === undefined ? undefined : drawn?.drawnAs.get(chosenEdge);

@@ -7,7 +7,7 @@ import cytoscape, { type Core, type EdgeSingular, type NodeSingular, type Styles
 import type { Edge } from '../gen/aeolus/query/v1/query_pb';
 import { Health } from '../gen/aeolus/query/v1/query_pb';
 import { colour } from '../parts/theme';
-import type { Drawn } from './collapse';
+import { type Drawn, isGroup } from './collapse';
 import { Keep } from './keep';
 import { CARD, extend, type Layout, layered, type LayoutNode, type Point } from './layout';
 import { pathOf, relative, route, type Route } from './route';
@@ -29,8 +29,10 @@ export interface Margins {
 const MOST_ZOOM_TO_FIT = 1.1;
 const PADDING = 40;
 const MARGIN = 24;
+/** On a phone a part that can be read is better than a whole that cannot. */
+const SMALL = { width: 720, padding: 20, zoom: 0.72 } as const;
 /** While the first picture fills itself it is laid out anew; later what is there stays where it is. */
-const SETTLING = 8000;
+const SETTLING = 15_000;
 
 /** Width of an edge: the logarithm of its rate. */
 export function widthOf(edge: Edge): number {
@@ -48,6 +50,7 @@ export class Scene {
   #layout: Layout = { positions: new Map(), bends: new Map() };
   #born = performance.now();
   #touched = false;
+  #passing = false;
   /** The map has places from an earlier visit, which are not to be given up. */
   #visited = false;
   #margins: Margins = { right: 0, top: 0 };
@@ -81,8 +84,9 @@ export class Scene {
     this.#margins = margins;
   }
 
-  /** Shows another state of the graph. What was there keeps its place. */
-  update(drawn: Drawn, mode: string): void {
+  /** Shows another state of the graph. What was there keeps its place; a passing view, made by a filter, leaves no trace. */
+  update(drawn: Drawn, mode: string, passing: boolean): void {
+    this.#passing = passing;
     const first = this.#drawn === undefined;
     if (mode !== this.#mode || first) {
       this.#mode = mode;
@@ -114,10 +118,23 @@ export class Scene {
     if (nodes.empty()) return;
     const box = nodes.boundingBox({ includeLabels: false, includeOverlays: false });
     const { top } = this.#margins;
-    const [width, height] = [Math.max(120, this.cy.width() - 2 * PADDING), Math.max(120, this.cy.height() - top - 2 * PADDING)];
-    const zoom = Math.max(this.cy.minZoom(), Math.min(MOST_ZOOM_TO_FIT, width / Math.max(1, box.w), height / Math.max(1, box.h)));
-    const pan = { x: PADDING + width / 2 - (box.x1 + box.w / 2) * zoom, y: top + PADDING + height / 2 - (box.y1 + box.h / 2) * zoom };
+    const small = this.cy.width() <= SMALL.width;
+    const padding = small ? SMALL.padding : PADDING;
+    const [width, height] = [Math.max(120, this.cy.width() - 2 * padding), Math.max(120, this.cy.height() - top - 2 * padding)];
+    const fits = Math.min(MOST_ZOOM_TO_FIT, width / Math.max(1, box.w), height / Math.max(1, box.h));
+    const zoom = Math.max(small ? SMALL.zoom : this.cy.minZoom(), fits);
+    const pan = { x: padding + width / 2 - (box.x1 + box.w / 2) * zoom, y: top + padding + height / 2 - (box.y1 + box.h / 2) * zoom };
+    if (box.w * zoom > width) pan.x = this.#aside(box, zoom, padding, width);
     this.#view(zoom, pan, smoothly);
+  }
+
+  /** Where not everything fits, what is worst is seen first, else where it all begins. */
+  #aside(box: { x1: number; x2: number }, zoom: number, padding: number, width: number): number {
+    const worst = this.cy.edges(`[health >= ${Health.DEGRADED}]`).sort((a, b) => Number(b.data('health')) - Number(a.data('health')));
+    const begin = padding - box.x1 * zoom;
+    if (worst.empty()) return begin;
+    const middle = ((worst[0]?.source().position().x ?? 0) + (worst[0]?.target().position().x ?? 0)) / 2;
+    return Math.min(begin, Math.max(padding + width - box.x2 * zoom, padding + width / 2 - middle * zoom));
   }
 
   zoomBy(factor: number): void {
@@ -186,6 +203,7 @@ export class Scene {
           changed = true;
           element = this.cy.add({ group: 'edges', data: { id: edge.id, source: edge.client, target: edge.server } });
           if (edge.client === edge.server) element.addClass('loop');
+          if (isGroup(edge.client) !== isGroup(edge.server)) element.addClass('outward');
         }
         const width = Math.round(widthOf(edge) * 4) / 4;
         if (element.data('rate') !== width) element.data('rate', width);
@@ -199,12 +217,12 @@ export class Scene {
     const nodes: LayoutNode[] = drawn.nodes.map((node) => ({ id: node.id, region: drawn.regions.get(node.id) ?? '' }));
     const present = new Set(nodes.map((node) => node.id));
     const edges = drawn.edges.filter((edge) => present.has(edge.client) && present.has(edge.server)).map((edge) => ({ id: edge.id, source: edge.client, target: edge.server }));
-    const settling = !this.#touched && performance.now() - this.#born < SETTLING && !this.#visited;
+    const settling = !this.#touched && performance.now() - this.#born < SETTLING && !this.#visited && !this.#passing;
     this.#layout = anew || settling ? layered(nodes, edges) : extend(nodes, edges, this.#keep.points);
     this.cy.batch(() => {
       for (const [id, point] of this.#layout.positions) this.cy.getElementById(id).position({ x: point.x, y: point.y });
     });
-    this.#keep.put(this.#layout.positions);
+    if (!this.#passing) this.#keep.put(this.#layout.positions);
     this.#bend(this.cy.edges().toArray() as EdgeSingular[]);
   }
 
@@ -298,9 +316,10 @@ function sheet(): StylesheetJson {
     },
     { selector: 'edge.loop', style: { 'curve-style': 'bezier', 'loop-direction': '-45deg', 'loop-sweep': '60deg' } },
     { selector: `edge[health = ${Health.QUIET}]`, style: { 'line-style': 'dotted', 'line-color': quiet, 'target-arrow-color': quiet } },
-    { selector: 'edge.near', style: { 'line-color': near, 'target-arrow-color': near, 'z-index': 5 } },
-    { selector: `edge[health = ${Health.DEGRADED}]`, style: { 'line-style': 'dashed', 'line-dash-pattern': [9, 6], 'line-color': degraded, 'target-arrow-color': degraded, 'z-index': 10, width: 3 } as never },
-    { selector: `edge[health = ${Health.FAILING}]`, style: { 'line-color': failing, 'target-arrow-color': failing, width: 5, 'z-index': 20 } },
+    { selector: 'edge.outward', style: { opacity: 0.4 } },
+    { selector: 'edge.near', style: { 'line-color': near, 'target-arrow-color': near, 'z-index': 5, opacity: 1 } },
+    { selector: `edge[health = ${Health.DEGRADED}]`, style: { 'line-style': 'dashed', 'line-dash-pattern': [9, 6], 'line-color': degraded, 'target-arrow-color': degraded, 'z-index': 10, width: 3, opacity: 1 } as never },
+    { selector: `edge[health = ${Health.FAILING}]`, style: { 'line-color': failing, 'target-arrow-color': failing, width: 5, 'z-index': 20, opacity: 1 } },
     { selector: 'edge.chosen', style: { 'underlay-color': accent, 'underlay-opacity': 0.28, 'underlay-padding': 5, 'z-index': 30 } },
     { selector: `edge.chosen[health < ${Health.DEGRADED}]`, style: { 'line-color': accent, 'target-arrow-color': accent } },
   ];

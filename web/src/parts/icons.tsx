@@ -23,7 +23,7 @@ export function HealthMark({ health }: { health: HealthName }): ReactElement {
   return (
     <span className={`health is-${health}`}>
       <HealthIcon health={health} label={false} />
-      {HEALTH_WORDS[health]}
+      <span className="word">{HEALTH_WORDS[health]}</span>
     </span>
   );
 }

@@ -22,6 +22,7 @@ export function Wrong(): ReactElement {
   const anomalies = useStore(live.anomalies);
   const status = useStore(live.status);
   const graph = useStore(live.graph);
+  const waiting = useStore(live.condition).state === 'connecting' || graph !== undefined;
   const { at } = usePlace();
   const known = (anomalies ?? []).filter((anomaly) => at === undefined || (millis(anomaly.opened) ?? 0) <= at);
   const lasts = (anomaly: Anomaly): boolean => anomaly.closed === undefined || (at !== undefined && (millis(anomaly.closed) ?? 0) > at);
@@ -32,7 +33,7 @@ export function Wrong(): ReactElement {
     <aside className="wrong" aria-label="What is wrong now">
       <div className="wrong-scroll">
         {anomalies === undefined || status === undefined ? (
-          <Bones rows={5} />
+          waiting && <Bones rows={5} />
         ) : (
           <>
             {open.length === 0 && <AllQuiet status={seen ?? status} at={at} />}
@@ -74,6 +75,15 @@ function AllQuiet({ status, at }: { status: Status; at: number | undefined }): R
         <p>
           {quietSentence(status)}. Refused, reset and unanswered connects are reported already; slow drifts once their usual range is known.
         </p>
+      </section>
+    );
+  }
+  if (status.workloads === 0) {
+    return (
+      <section className="all-quiet" data-testid="nothing" aria-live="polite">
+        <HealthIcon health="quiet" label={false} />
+        <strong>Nothing seen yet</strong>
+        <p>No connection has been opened since the watch began.</p>
       </section>
     );
   }
