@@ -97,3 +97,13 @@ func (a *app) trafficCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return bench.TrafficMain(cmd.Context(), a.Out, args) },
 	}
 }
+
+// socketsCommand is what keeps a benchmark's sockets.
+func (a *app) socketsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: bench.SocketsCommand, Hidden: true, DisableFlagParsing: true, Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return bench.SocketsMain(cmd.Context(), a.In, a.Out, args)
+		},
+	}
+}

@@ -108,3 +108,9 @@ func TestColour_onlyOnATerminal(t *testing.T) {
 	a := &app{Params: Params{Getenv: getenv(nil)}}
 	require.False(t, a.colour(new(bytes.Buffer)))
 }
+
+func TestReference_isFresh(t *testing.T) {
+	var text bytes.Buffer
+	Reference(&text, Command(Params{Getenv: getenv(nil)}))
+	golden(t, "../../../docs/reference/commands.md", text.String())
+}
