@@ -42,20 +42,39 @@ func (r *Reader) Next() ([]byte, bool, error) {
 	return r.record.RawSample, true, nil
 }
 
-// Batch hands over what the ring holds, after it has waited until the kernel woke it or the deadline passed; a deadline
-// in the past does not wait. Records are only valid during the call.
+// maxBatch bounds a batch, so that a ring that fills as fast as it is read cannot keep its reader for ever.
+const maxBatch = 1 << 16
+
+// Batch hands over what the ring holds once the deadline has passed; a deadline in the past does not wait. What the ring
+// held when the kernel forced a wake is handed over at once. Records are only valid during the call.
 func (r *Reader) Batch(deadline time.Time, record func([]byte)) error {
-	r.reader.SetDeadline(deadline)
+	_, err := r.batch(deadline, record)
+	return err
+}
+
+// Drain hands over all that the ring holds, after whoever fills it has stopped.
+func (r *Reader) Drain(record func([]byte)) error {
 	for {
+		n, err := r.batch(time.Now(), record)
+		if err != nil || n < maxBatch {
+			return err
+		}
+	}
+}
+
+func (r *Reader) batch(deadline time.Time, record func([]byte)) (int, error) {
+	r.reader.SetDeadline(deadline)
+	for n := range maxBatch {
 		err := r.reader.ReadInto(&r.record)
 		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ringbuf.ErrFlushed) || errors.Is(err, os.ErrClosed) {
-			return nil
+			return n, nil
 		}
 		if err != nil {
-			return fmt.Errorf("reading a ring: %w", err)
+			return n, fmt.Errorf("reading a ring: %w", err)
 		}
 		record(r.record.RawSample)
 	}
+	return maxBatch, nil
 }
 
 // Stop makes Next return.

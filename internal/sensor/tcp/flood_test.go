@@ -81,6 +81,7 @@ func TestEveryConnection(t *testing.T) {
 		return missing(len(cookies[model.RoleClient])+len(cookies[model.RoleServer]), 2*count)
 	})
 	run.stop()
+	t.Logf("%+v", stage(t, run, "tcp.runs"))
 	equalCounters(t, run, p.client, p.server)
 	assert.Empty(t, stage(t, run, "tcp.bulk").Dropped)
 	bulk := stage(t, run, "tcp.bulk")

@@ -4,33 +4,44 @@ package tcp
 
 import (
 	"log/slog"
+	"net/netip"
 	"sync"
 
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 	"github.com/aeolus-ebpf/aeolus/internal/sensor"
 )
 
-// attempt names one connect that was never sent.
-type attempt struct {
-	cookie, closed uint64
+// way is where connects that were never sent wanted to go, within one second of the kernel's clock.
+type way struct {
+	netns  uint32
+	remote netip.Addr
+	second uint64
 }
 
-// routes tells connects without a route from others that were never sent. Each attempt is looked up once, though it comes
-// as an event and as a snapshot, so that both say the same.
+// routes tells connects without a route from others that were never sent. What was found holds for the second in which the
+// connect failed, so that its event and its snapshot say the same, and a program that tries without pause costs one lookup
+// a second.
 type routes struct {
 	checker sensor.RouteChecker
 	logger  *slog.Logger
 
-	mu     sync.Mutex
-	known  map[attempt]bool
-	recent []attempt
+	mu      sync.Mutex
+	missing map[way]bool
+	// recent are the keys of missing, oldest first.
+	recent []way
+	// looked counts the lookups of the latest second.
+	second, looked uint64
 }
 
-// maxAttempts bounds how many verdicts are remembered.
-const maxAttempts = 1024
+const (
+	// maxWays bounds what is remembered, and maxLookups how much is looked up in a second: a program that tries all
+	// addresses must not hold up the rest. A connect that is not looked up stays never sent.
+	maxWays    = 4096
+	maxLookups = 500
+)
 
 func newRoutes(checker sensor.RouteChecker, logger *slog.Logger) *routes {
-	return &routes{checker: checker, logger: logger, known: make(map[attempt]bool)}
+	return &routes{checker: checker, logger: logger, missing: make(map[way]bool)}
 }
 
 // refine names a connection's failure more exactly if it can be.
@@ -40,26 +51,32 @@ func (r *routes) refine(c *model.Connection) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	this := attempt{c.Cookie, c.Closed}
-	missing, ok := r.known[this]
-	if !ok {
-		var err error
-		if missing, err = r.checker.NoRoute(c.Owner.NetNS, c.Remote.Addr()); err != nil {
-			r.logger.Debug("looking up the route of a connect that was not sent", "remote", c.Remote, "error", err)
-			missing = false
-		}
-		r.remember(this, missing)
-	}
-	if missing {
+	if r.isMissing(way{c.Owner.NetNS, c.Remote.Addr(), c.Closed / 1_000_000_000}) {
 		c.Failure = model.FailureNoRoute
 	}
 }
 
-func (r *routes) remember(this attempt, missing bool) {
-	if len(r.recent) >= maxAttempts {
-		delete(r.known, r.recent[0])
+func (r *routes) isMissing(w way) bool {
+	if missing, ok := r.missing[w]; ok {
+		return missing
+	}
+	if w.second > r.second {
+		r.second, r.looked = w.second, 0
+	}
+	if r.looked >= maxLookups {
+		return false
+	}
+	r.looked++
+	missing, err := r.checker.NoRoute(w.netns, w.remote)
+	if err != nil {
+		r.logger.Debug("looking up the route of a connect that was not sent", "remote", w.remote, "error", err)
+		missing = false
+	}
+	if len(r.recent) >= maxWays {
+		delete(r.missing, r.recent[0])
 		r.recent = r.recent[1:]
 	}
-	r.known[this] = missing
-	r.recent = append(r.recent, this)
+	r.missing[w] = missing
+	r.recent = append(r.recent, w)
+	return missing
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/kernel/clock"
 	"github.com/aeolus-ebpf/aeolus/internal/kernel/iter"
 	"github.com/aeolus-ebpf/aeolus/internal/kernel/load"
+	"github.com/aeolus-ebpf/aeolus/internal/kernel/meter"
 	"github.com/aeolus-ebpf/aeolus/internal/kernel/ring"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 	"github.com/aeolus-ebpf/aeolus/internal/sensor"
@@ -34,6 +35,8 @@ type run struct {
 	walker, adopts *iter.Walker
 	urgentAccount  *account
 	bulkAccount    *account
+	runAccount     *account
+	runs           uint64
 
 	routes  *routes
 	decoder *decoder
@@ -48,6 +51,7 @@ func newRun(s *tcpSensor, set *load.Set, sink sensor.Sink) (r *run, err error) {
 		sensor: s, set: set, sink: sink, decoder: newDecoder(), routes: newRoutes(s.settings.Routes, s.logger),
 		urgentAccount: newAccount(s.settings.Ledger, "tcp.urgent"),
 		bulkAccount:   newAccount(s.settings.Ledger, "tcp.bulk"),
+		runAccount:    newAccount(s.settings.Ledger, "tcp.runs"),
 	}
 	defer func() {
 		if err != nil {
@@ -105,9 +109,14 @@ func (r *run) adopt() error {
 }
 
 func (r *run) serve(ctx context.Context, ready func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var wait sync.WaitGroup
 	var urgentErr error
-	wait.Go(func() { urgentErr = r.readUrgent() })
+	wait.Go(func() {
+		defer cancel()
+		urgentErr = r.readUrgent()
+	})
 	err := r.walk(true)
 	if err == nil {
 		ready()
@@ -116,7 +125,7 @@ func (r *run) serve(ctx context.Context, ready func()) error {
 	// The programs are stopped first: then what the rings hold is all there is.
 	err = errors.Join(err, r.set.Detach(), r.urgent.Stop())
 	wait.Wait()
-	err = errors.Join(err, urgentErr, r.bulk.Batch(time.Now(), r.collect))
+	err = errors.Join(err, urgentErr, r.bulk.Drain(r.collect))
 	r.deliver()
 	return errors.Join(err, r.settle())
 }
@@ -268,12 +277,28 @@ func (r *run) settle() error {
 		lostCPUBucket:   counts.UrgentCpuBucket,
 	})
 	// What never came to an attempt to write is counted as one, so that what went in stays the sum of the rest.
-	skipped := r.set.Skipped()
-	r.bulkAccount.observe(counts.BulkAttempts+counts.StorageFull+counts.TableFull+skipped, map[string]uint64{
+	r.bulkAccount.observe(counts.BulkAttempts+counts.StorageFull+counts.TableFull, map[string]uint64{
 		lostRingFull:    counts.BulkFull,
 		lostStorageFull: counts.StorageFull,
 		lostTableFull:   counts.TableFull,
-		lostNestedRun:   skipped,
 	})
+	return r.settleRuns()
+}
+
+// settleRuns keeps the books of the programs' runs: those that the kernel skipped because they would have run inside
+// themselves. A skipped run loses a record only if the run at the socket's end, which makes up for it, is skipped too.
+func (r *run) settleRuns() error {
+	readings, err := meter.Read(r.set.Maps[objectMapMeters], programs)
+	if err != nil {
+		return err
+	}
+	var runs uint64
+	for _, reading := range readings {
+		runs += reading.Runs
+	}
+	skipped := r.set.Skipped()
+	r.runAccount.observe(runs+skipped, map[string]uint64{lostNestedRun: skipped})
+	r.runAccount.delivered(runs - r.runs)
+	r.runs = runs
 	return nil
 }

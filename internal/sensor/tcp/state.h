@@ -217,6 +217,19 @@ static __always_inline __u8 failure_of(struct sock *sk, struct tcp_sock *tp, str
 	return error == ETIMEDOUT ? FAILURE_TIMED_OUT : FAILURE_NONE;
 }
 
+// catch_up sets what an earlier transition would have set. The kernel skips a program that is about to run inside itself,
+// in an interrupt for example: one run in a million or so.
+static __always_inline void catch_up(struct tcp_kept *k, struct sock *sk, int old)
+{
+	if (k->role == ROLE_UNKNOWN) {
+		owner_group(&k->owner, sk, NULL);
+		k->role = ROLE_CLIENT;
+		k->pending = 0;
+	}
+	if (!k->established && !k->adopted && old != TCP_SYN_SENT && old != TCP_SYN_RECV)
+		k->established = bpf_ktime_get_ns();
+}
+
 static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int old)
 {
 	struct tcp_kept *k = bpf_sk_storage_get(&kept, sk, NULL, 0);
@@ -234,6 +247,7 @@ static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int o
 	if (k) {
 		if (k->role == ROLE_LISTENER)
 			become_child(k);
+		catch_up(k, sk, old);
 		// Closing by close() has shut both directions already, and runs in the process that calls it.
 		if (k->inherited && sk->sk_shutdown == SHUTDOWN_MASK && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT))
 			correct(k, sk, bpf_get_current_task_btf());
@@ -263,6 +277,22 @@ static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int o
 	}
 	s.id.kind = RECORD_CONNECTION;
 	bulk_write(&s, sizeof(s));
+}
+
+// on_destroy is the last that is seen of a socket. Its end was reported when it closed, unless that run was skipped: then
+// what it closed from is told by what is known of it.
+static __always_inline void on_destroy(struct sock *sk, struct tcp_sock *tp, struct tcp_kept *k)
+{
+	if (k->pending) {
+		report_never_sent(sk, tp, k, bpf_get_socket_cookie(sk));
+		return;
+	}
+	if (k->closed || (k->role != ROLE_CLIENT && k->role != ROLE_SERVER))
+		return;
+	if (!k->established && !k->adopted)
+		on_close(sk, tp, k->role == ROLE_CLIENT ? TCP_SYN_SENT : TCP_SYN_RECV);
+	else
+		on_close(sk, tp, sk->sk_err ? TCP_ESTABLISHED : TCP_FIN_WAIT2);
 }
 
 #endif

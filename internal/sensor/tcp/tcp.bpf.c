@@ -129,11 +129,11 @@ METERED("tp_btf/tcp_destroy_sock", tcp_destroyed, METER_DESTROY, __u64 *)
 	struct tcp_kept *k = bpf_sk_storage_get(&kept, sk, NULL, 0);
 	struct tcp_sock *tp;
 
-	if (!k || !k->pending)
+	if (!k || (k->closed && !k->pending))
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (tp)
-		report_never_sent(sk, tp, k, bpf_get_socket_cookie(sk));
+		on_destroy(sk, tp, k);
 	return 0;
 }
 
