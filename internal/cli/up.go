@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -143,7 +144,7 @@ func (a *app) tell(ctx context.Context, flags upFlags, ready <-chan up.Addresses
 func (a *app) announce(ctx context.Context, s *session) {
 	shown := newRecent(repeats)
 	err := a.watchAnomalies(ctx, s, shown)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, syscall.EPIPE) {
 		a.note("%s", fmt.Errorf("watching anomalies: %w", err))
 	}
 }
