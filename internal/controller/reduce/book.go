@@ -147,6 +147,20 @@ func (b *book) server(place netip.AddrPort, node string, netns uint32, when time
 	return owner.who
 }
 
+// listens tells whether somebody listens, or has served, on an address and port of a namespace.
+func (b *book) listens(local netip.AddrPort, node string, netns uint32) bool {
+	for _, key := range [...]placeKey{
+		{scopeOf(local.Addr(), node, netns), local.Addr(), local.Port()},
+		{scope{node, netns}, netip.IPv4Unspecified(), local.Port()},
+		{scope{node, netns}, netip.IPv6Unspecified(), local.Port()},
+	} {
+		if len(b.ports[key]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // client names who an address belongs to, whatever the port.
 func (b *book) client(address netip.Addr, node string, netns uint32, when time.Time) *graph.Node {
 	owner, ok := at(b.places[placeKey{scopeOf(address, node, netns), address, 0}], when, node)

@@ -198,14 +198,17 @@ func (r *Reducer) row(batch *model.Batch, flow *model.Flow, workloads *workloads
 	}
 }
 
-// roleOf is the role of a half, guessed where the agent does not know it.
+// roleOf is the role of a half, guessed where the agent does not know it. Who sent no SYN that was seen, and has a port
+// on which somebody listens there, is a server, whatever the agent made of a socket that it found half closed.
 func (r *Reducer) roleOf(flow *model.Flow, h *half) model.Role {
-	if flow.Role != model.RoleUnknown {
+	if flow.Role == model.RoleServer || (flow.Role == model.RoleClient && (flow.Opened || flow.Failure != model.FailureNone)) {
 		return flow.Role
 	}
-	where := scopeOf(h.local.Addr(), h.key.node, h.netns)
-	if len(r.book.ports[placeKey{where, h.local.Addr(), h.local.Port()}]) > 0 {
+	if r.book.listens(h.local, h.key.node, h.netns) {
 		return model.RoleServer
+	}
+	if flow.Role != model.RoleUnknown {
+		return flow.Role
 	}
 	if h.local.Port() < ephemeral && h.remote.Port() >= ephemeral {
 		return model.RoleServer
