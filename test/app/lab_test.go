@@ -131,14 +131,16 @@ func (l *lab) counters(p *place) map[string]uint64 {
 	return counters
 }
 
-// runJobs gives jobs to one client.py in a place and returns what it logged for each.
-func (l *lab) runJobs(ctx context.Context, p *place, jobs []job) []outcome {
+// runJobs gives jobs to one client.py in a place, started by way of a wrapping command if one is given, and returns what
+// it logged for each.
+func (l *lab) runJobs(ctx context.Context, p *place, jobs []job, wrapper ...string) []outcome {
 	l.t.Helper()
 	input := new(bytes.Buffer)
 	for _, j := range jobs {
 		require.NoError(l.t, json.NewEncoder(input).Encode(j))
 	}
-	cmd := exec.CommandContext(ctx, "nsenter", "--net=/run/netns/"+p.name, python, "testdata/client.py")
+	command := append([]string{"--net=/run/netns/" + p.name}, append(wrapper, python, "testdata/client.py")...)
+	cmd := exec.CommandContext(ctx, "nsenter", command...)
 	cmd.Stdin = input
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
