@@ -119,3 +119,13 @@ func TestCgroup(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, uint64(4096), memory)
 }
+
+func FuzzParseStat(f *testing.F) {
+	f.Add([]byte("42 (evil) name) S 1 42 42 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 1 0 9 1 1"))
+	f.Add([]byte(")"))
+	f.Fuzz(func(t *testing.T, stat []byte) {
+		if cpu, err := parseStat(stat); err != nil {
+			require.Zero(t, cpu)
+		}
+	})
+}

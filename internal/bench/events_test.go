@@ -4,26 +4,12 @@ package bench
 
 import (
 	"bytes"
-	"context"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/aeolus-ebpf/aeolus/internal/testkit"
 )
-
-// TestMain is also the traffic's process.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == TrafficCommand {
-		if err := TrafficMain(context.Background(), os.Stdout, os.Args[2:]); err != nil {
-			_, _ = os.Stderr.WriteString(err.Error())
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
 
 func TestEvents_measuresEveryStage(t *testing.T) {
 	testkit.RequireRoot(t)

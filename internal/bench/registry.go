@@ -6,5 +6,7 @@ package bench
 func All() []Bench {
 	return []Bench{
 		events{},
+		overhead{},
+		polling{},
 	}
 }
