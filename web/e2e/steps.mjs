@@ -10,6 +10,7 @@
 // AEOLUS_URL     address with its token, as `aeolus up` prints it
 // AEOLUS_OUT     directory for pictures; made if it is not there
 // AEOLUS_WAIT    milliseconds that a step may take; 30000 unless given
+// AEOLUS_SCALE   pixels of a picture to one of the page; 1 unless given
 // CHROMIUM       the browser; /usr/bin/chromium unless given
 
 import { mkdirSync } from 'node:fs';
@@ -169,7 +170,7 @@ async function main() {
     env: { ...process.env, FONTCONFIG_FILE: path.join(here, 'fonts.conf') },
   });
   try {
-    const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark' });
+    const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark', deviceScaleFactor: Number(process.env.AEOLUS_SCALE ?? 1) });
     page.setDefaultTimeout(patience);
     const problems = [];
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));

@@ -34,9 +34,12 @@ export function full(ms: number | undefined): string {
   return ms === undefined ? 'not known' : new Date(ms).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 }
 
-/** 3 min 12 s ago; just now below two seconds. */
+/** 3 min ago; just now below two seconds. */
 export function ago(ms: number | undefined, now: number): string {
   if (ms === undefined) return '–';
   const passed = (now - ms) / 1000;
-  return passed < 2 ? 'just now' : `${span(passed)} ago`;
+  if (passed < 2) return 'just now';
+  // The larger unit is enough for something that is over.
+  const unit = passed < 60 ? 1 : passed < 3600 ? 60 : 3600;
+  return `${span(Math.floor(passed / unit) * unit)} ago`;
 }

@@ -60,7 +60,10 @@ export default function MapView(): ReactElement {
   useLayoutEffect(() => {
     if (canvas.current === null) return;
     const made = new Scene(canvas.current, {
-      open: (kind, id) => openElement(kind, id, latest.current),
+      open: (kind, id) => {
+        setHover(undefined);
+        openElement(kind, id, latest.current);
+      },
       leave: () => go({ open: undefined }),
       hover: (id, kind, at) => setHover(id === undefined ? undefined : { id, kind, at }),
       moved,
@@ -80,9 +83,8 @@ export default function MapView(): ReactElement {
   const mode = drawn === undefined ? '' : `${place.group}${drawn.collapsed ? `/${place.inside}` : ''}${place.focus.length > 0 ? `/${place.focus.join(' ')}` : ''}`;
 
   useLayoutEffect(() => {
-    if (scene.current === undefined || drawn === undefined || frame.current === null) return;
-    const wide = frame.current.clientWidth;
-    scene.current.margins = { top: 44, right: drawer && wide > 720 ? Math.min(460, wide / 2) : 0 };
+    if (scene.current === undefined || drawn === undefined) return;
+    scene.current.drawer = drawer;
     scene.current.update(drawn, mode, passing);
   }, [drawn, drawer, mode, passing]);
 
@@ -98,10 +100,11 @@ export default function MapView(): ReactElement {
 
   useEffect(() => {
     const current = scene.current;
-    if (current === undefined || chosenDrawn === undefined) return;
+    if (current === undefined) return;
+    if (chosenDrawn === undefined) return current.focus([]);
     const edge = chosenKind === 'edge' ? latest.current?.edges.find((candidate) => candidate.id === chosenDrawn) : undefined;
     const ends = edge === undefined ? [chosenDrawn] : [edge.client, edge.server];
-    current.reveal(ends.flatMap((id) => current.positionOf(id) ?? []));
+    current.focus(ends);
   }, [chosenDrawn, chosenKind]);
 
   useEffect(

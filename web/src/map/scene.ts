@@ -20,15 +20,12 @@ export interface Hooks {
   moved: () => void;
 }
 
-/** Space in pixels that panels take from the map: the whole is drawn behind the drawer, what is chosen beside it. */
-export interface Margins {
-  right: number;
-  top: number;
-}
-
 const MOST_ZOOM_TO_FIT = 1.1;
 const PADDING = 40;
 const MARGIN = 24;
+/** Height of the controls above the map, in pixels. */
+const TOP = 44;
+const LEAST_TO_REVEAL = 0.38;
 /** On a phone a part that can be read is better than a whole that cannot. */
 const SMALL = { width: 720, padding: 20, zoom: 0.72 } as const;
 /** While the first picture fills itself it is laid out anew; later what is there stays where it is. */
@@ -53,7 +50,8 @@ export class Scene {
   #passing = false;
   /** The map has places from an earlier visit, which are not to be given up. */
   #visited = false;
-  #margins: Margins = { right: 0, top: 0 };
+  #drawer = false;
+  #focus: readonly string[] = [];
   #drawn: Drawn | undefined;
 
   constructor(container: HTMLElement, hooks: Hooks) {
@@ -80,8 +78,14 @@ export class Scene {
     return found.nonempty() ? found.position() : undefined;
   }
 
-  set margins(margins: Margins) {
-    this.#margins = margins;
+  /** Whether the drawer lies over the map: the whole is drawn behind it, what is chosen beside it. */
+  set drawer(open: boolean) {
+    this.#drawer = open;
+  }
+
+  get #right(): number {
+    if (!this.#drawer || this.cy.width() <= SMALL.width) return 0;
+    return document.querySelector('.drawer')?.getBoundingClientRect().width ?? 0;
   }
 
   /** Shows another state of the graph. What was there keeps its place; a passing view, made by a filter, leaves no trace. */
@@ -117,7 +121,7 @@ export class Scene {
     const nodes = this.cy.nodes();
     if (nodes.empty()) return;
     const box = nodes.boundingBox({ includeLabels: false, includeOverlays: false });
-    const { top } = this.#margins;
+    const top = TOP;
     const small = this.cy.width() <= SMALL.width;
     const padding = small ? SMALL.padding : PADDING;
     const [width, height] = [Math.max(120, this.cy.width() - 2 * padding), Math.max(120, this.cy.height() - top - 2 * padding)];
@@ -125,7 +129,14 @@ export class Scene {
     const zoom = Math.max(small ? SMALL.zoom : this.cy.minZoom(), fits);
     const pan = { x: padding + width / 2 - (box.x1 + box.w / 2) * zoom, y: top + padding + height / 2 - (box.y1 + box.h / 2) * zoom };
     if (box.w * zoom > width) pan.x = this.#aside(box, zoom, padding, width);
-    this.#view(zoom, pan, smoothly);
+    this.#view(zoom, pan, smoothly && this.#focus.length === 0);
+    this.focus(this.#focus);
+  }
+
+  /** Keeps these nodes in view, also when the window changes. */
+  focus(ids: readonly string[]): void {
+    this.#focus = ids;
+    this.reveal(ids.flatMap((id) => this.positionOf(id) ?? []));
   }
 
   /** Where not everything fits, what is worst is seen first, else where it all begins. */
@@ -140,19 +151,25 @@ export class Scene {
   zoomBy(factor: number): void {
     this.#touched = true;
     const level = this.cy.zoom() * factor;
-    this.cy.zoom({ level, renderedPosition: { x: (this.cy.width() - this.#margins.right) / 2, y: this.cy.height() / 2 } });
+    this.cy.zoom({ level, renderedPosition: { x: (this.cy.width() - this.#right) / 2, y: this.cy.height() / 2 } });
   }
 
   /** Moves the view as little as needed for the cards at these points to be seen. */
   reveal(points: readonly Point[]): void {
     if (points.length === 0) return;
-    const zoom = this.cy.zoom();
-    const pan = this.cy.pan();
+    const wide = Math.max(...points.map((point) => point.x)) - Math.min(...points.map((point) => point.x));
+    const room = this.cy.width() - this.#right - 2 * MARGIN;
+    const before = this.cy.zoom();
+    // What does not fit beside the drawer is drawn smaller, round the same middle.
+    const zoom = Math.min(before, Math.max(LEAST_TO_REVEAL, room / (wide + CARD.width)));
+    const middle = { x: this.cy.width() / 2, y: this.cy.height() / 2 };
+    const old = this.cy.pan();
+    const pan = { x: middle.x - ((middle.x - old.x) * zoom) / before, y: middle.y - ((middle.y - old.y) * zoom) / before };
     const [half, tall] = [(CARD.width / 2) * zoom + MARGIN, (CARD.height / 2) * zoom + MARGIN];
     const [xs, ys] = [points.map((point) => point.x * zoom + pan.x), points.map((point) => point.y * zoom + pan.y)];
-    const dx = shift(Math.min(...xs), Math.max(...xs), half, this.cy.width() - this.#margins.right - half);
-    const dy = shift(Math.min(...ys), Math.max(...ys), this.#margins.top + tall, this.cy.height() - tall);
-    if (Math.abs(dx) < 1 && Math.abs(dy) < 1) return;
+    const dx = shift(Math.min(...xs), Math.max(...xs), half, this.cy.width() - this.#right - half);
+    const dy = shift(Math.min(...ys), Math.max(...ys), TOP + tall, this.cy.height() - tall);
+    if (zoom === before && Math.abs(dx) < 1 && Math.abs(dy) < 1) return;
     this.#view(zoom, { x: pan.x + dx, y: pan.y + dy }, true);
   }
 

@@ -119,9 +119,7 @@ function Case({ anomaly, over }: { anomaly: Anomaly; over: boolean }): ReactElem
       <HealthIcon health={over ? 'quiet' : healthName(anomaly.severity)} />
       <span className="sentence">{anomaly.summary}</span>
       <span className="secondary" title={full(opened)}>
-        <span>{closed === undefined ? `for ${span((now - (opened ?? now)) / 1000)}` : `ended ${ago(closed, now)}`}</span>
-        {closed !== undefined && <span>lasted {span((closed - (opened ?? closed)) / 1000)}</span>}
-        <span>{anomaly.kind.replaceAll('-', ' ')}</span>
+        {closed === undefined ? `for ${span((now - (opened ?? now)) / 1000)} · ${anomaly.kind.replaceAll('-', ' ')}` : `ended ${ago(closed, now)} · lasted ${span((closed - (opened ?? closed)) / 1000)}`}
       </span>
     </button>
   );
