@@ -53,8 +53,8 @@ type state struct {
 	unanswered time.Time
 	judged     time.Time
 
-	handshake, leastRTT, smoothed *shift
-	rate                          rateState
+	handshake, leastRTT, smoothed, confirmed *shift
+	rate                                     rateState
 }
 
 // run is a row of failures without a long pause.
@@ -96,6 +96,7 @@ func (d *Detector) state(id string, now time.Time) *state {
 			handshake: newShift(d.config.LatencyRise, d.config.LatencyFactor),
 			leastRTT:  newShift(d.config.LatencyRise, d.config.LatencyFactor),
 			smoothed:  newShift(d.config.SmoothedRise, d.config.LatencyFactor),
+			confirmed: newShift(d.config.LatencyRise, d.config.LatencyFactor),
 		}
 		d.edges[id] = s
 	}

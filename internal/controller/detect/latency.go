@@ -82,12 +82,19 @@ func (s *state) learnShifts(sample *Sample, now time.Time) {
 	s.handshake.take(sample.LeastHandshake, now)
 	s.leastRTT.take(sample.LeastRoundTrip, now)
 	s.smoothed.take(sample.RoundTrip, now)
+	if sample.Handshakes > 0 {
+		// A queue delays some handshakes and not others, so that their least says nothing; but neither delayed
+		// acknowledgements nor busy programs touch them, so that they confirm what the smoothed round trip alone does not.
+		s.confirmed.take(min(sample.RoundTrip, 2*sample.Handshake), now)
+	}
 }
 
 // measures in the order in which they are believed.
-func (s *state) measures() [3]*shift { return [3]*shift{s.handshake, s.leastRTT, s.smoothed} }
+func (s *state) measures() [4]*shift {
+	return [4]*shift{s.handshake, s.leastRTT, s.smoothed, s.confirmed}
+}
 
-var measureNames = [3]string{"handshake", "minimum round trip", "smoothed round trip"}
+var measureNames = [4]string{"handshake", "minimum round trip", "smoothed round trip", "round trip confirmed by handshakes"}
 
 func (d *Detector) judgeLatency(s *state, now time.Time) {
 	a := s.anomaly(Latency)

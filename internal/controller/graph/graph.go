@@ -28,7 +28,7 @@ func (c Config) withDefaults() Config {
 	}
 	orDefault(&c.MaxNodes, 5000)
 	orDefault(&c.MaxEdges, 20000)
-	orDefault(&c.MaxBuckets, 2_000_000)
+	orDefault(&c.MaxBuckets, 1_000_000)
 	orDefault(&c.MaxOpen, 65536)
 	orDefault(&c.MaxClosed, 16384)
 	if c.History <= 0 {
