@@ -69,36 +69,12 @@ type polled struct {
 	interval time.Duration
 }
 
-// during polls until a channel closes, at most once an interval, and at least once.
+// during polls until a channel closes, at most once an interval, and at least once. The last interval is waited for, so
+// that the share of a CPU is that of polling on.
 func (p *poller) during(ctx context.Context, done <-chan struct{}, interval time.Duration) (polled, error) {
 	began := time.Now()
 	var used time.Duration
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	polls := 0
-	for {
-		took, err := p.once(ctx)
-		if err != nil {
-			return polled{}, err
-		}
-		used += took
-		polls++
-		select {
-		case <-ctx.Done():
-			return polled{}, ctx.Err()
-		case <-done:
-			passed := time.Since(began)
-			return polled{cpu: used.Seconds() / passed.Seconds(), interval: passed / time.Duration(polls)}, nil
-		case <-ticker.C:
-		}
-	}
-}
-
-// times polls a number of times and gives what that came to, as if it had gone on.
-func (p *poller) times(ctx context.Context, count int, interval time.Duration) (polled, error) {
-	began := time.Now()
-	var used time.Duration
-	for range count {
+	for polls := 1; ; polls++ {
 		due := time.Now().Add(interval)
 		took, err := p.once(ctx)
 		if err != nil {
@@ -108,9 +84,20 @@ func (p *poller) times(ctx context.Context, count int, interval time.Duration) (
 		if err := pause(ctx, time.Until(due)); err != nil {
 			return polled{}, err
 		}
+		select {
+		case <-done:
+			passed := time.Since(began)
+			return polled{cpu: used.Seconds() / passed.Seconds(), interval: passed / time.Duration(polls)}, nil
+		default:
+		}
 	}
-	passed := time.Since(began)
-	return polled{cpu: used.Seconds() / passed.Seconds(), interval: passed / time.Duration(count)}, nil
+}
+
+// lasting polls for a while.
+func (p *poller) lasting(ctx context.Context, window, interval time.Duration) (polled, error) {
+	over, cancel := context.WithTimeout(ctx, window-interval/2)
+	defer cancel()
+	return p.during(ctx, over.Done(), interval)
 }
 
 // clientsOfSS adds the local ports of the connections whose remote port is the server's.

@@ -46,7 +46,7 @@ const (
 func (polling) Run(ctx context.Context, run *Run) (_ []Row, err error) {
 	size := pollingSize{levels: []int{100}, walk: 50, window: time.Second, rounds: 1, briefly: 500}
 	if run.Full {
-		size = pollingSize{levels: []int{1000, 10_000}, walk: 5000, window: 5 * time.Second, rounds: 3, briefly: 10_000}
+		size = pollingSize{levels: []int{1000, 10_000}, walk: 5000, window: 3 * time.Second, rounds: 3, briefly: 10_000}
 	}
 	if err := quiet(); err != nil {
 		return nil, err
@@ -193,33 +193,33 @@ func (m *pollingMeasures) level(ctx context.Context, count int, last bool) error
 	if err := m.grow(ctx, count, busyShare); err != nil {
 		return err
 	}
-	ours, slow, fast, reached := []float64{}, []float64{}, []float64{}, []float64{}
-	program, _, err := m.elsewhere(ctx)
-	if err != nil {
-		return err
-	}
-	seconds := max(1, int(m.size.window/time.Second))
+	var ours, slow, fast, reached, programs []float64
 	for round := range m.size.rounds {
 		m.run.Progress(fmt.Sprintf("%s connections, round %d of %d", units.Number(float64(count)), round+1, m.size.rounds))
 		cpu, err := m.alone(ctx)
 		if err != nil {
 			return err
 		}
-		once, err := m.poller.times(ctx, seconds, time.Second)
+		program, _, err := m.elsewhere(ctx)
 		if err != nil {
 			return err
 		}
-		often, err := m.poller.times(ctx, 5*seconds, leastInterval)
+		once, err := m.poller.lasting(ctx, m.size.window, time.Second)
 		if err != nil {
 			return err
 		}
+		often, err := m.poller.lasting(ctx, m.size.window, leastInterval)
+		if err != nil {
+			return err
+		}
+		programs = append(programs, program)
 		ours, slow, fast = append(ours, cpu+program), append(slow, once.cpu), append(fast, often.cpu)
 		reached = append(reached, often.interval.Seconds())
 	}
 	name := units.Number(float64(count)) + " connections"
 	m.rows = append(m.rows,
 		Compared(name+": CPU, against polling once a second", Share, ours, slow).WithRatioGoal(goalAgainstPolling).
-			WithNote("of one CPU; agent, and its programs in others' contexts (%s)", units.Percent(program)),
+			WithNote("of one CPU; agent, and its programs in others' contexts (%s)", units.Percent(Median(programs))),
 		Compared(name+": CPU, against polling back to back", Share, ours, fast).WithRatioGoal(goalAgainstPolling).WithNote("of one CPU"),
 		Measured(name+": interval that polling back to back reached", Seconds, reached))
 	held, by, err := m.agent.group.held()
