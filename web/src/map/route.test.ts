@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { CARD } from './layout';
-import { pathOf, relative, route } from './route';
+import { LOOP, loop, pathOf, relative, route } from './route';
 
 test('an edge leaves to the right and arrives from the left', () => {
   const way = route({ x: 0, y: 0 }, { x: 300, y: 80 });
@@ -22,6 +22,12 @@ test('within a column it goes round the right side', () => {
   const way = route({ x: 0, y: 0 }, { x: 0, y: 100 });
   expect([way.sourceSide, way.targetSide]).toEqual(['right', 'right']);
   expect(way.controls.every((control) => control.x > CARD.width / 2)).toBe(true);
+});
+
+test('a workload that calls itself has a loop above its card', () => {
+  const way = loop({ x: 40, y: 100 });
+  expect(way.middle).toEqual({ x: 40, y: 100 - LOOP });
+  expect(LOOP).toBeGreaterThan(CARD.height / 2);
 });
 
 test('it goes through its bends', () => {

@@ -49,6 +49,17 @@ export function route(source: Point, target: Point, bends: readonly Point[] = []
   return { from, to, sourceSide, targetSide, controls, middle: halfway ?? { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 } };
 }
 
+/** Height of the loop of a workload that calls itself, above the middle of its card. */
+export const LOOP = 66;
+
+/** The way of an edge from a workload to itself. */
+export function loop(centre: Point): Route {
+  const top = centre.y - CARD.height / 2;
+  const [from, to] = [{ x: centre.x - 18, y: top }, { x: centre.x + 18, y: top }];
+  const y = centre.y - LOOP;
+  return { from, to, sourceSide: 'right', targetSide: 'right', controls: [{ x: centre.x - 30, y }, { x: centre.x + 30, y }], middle: { x: centre.x, y } };
+}
+
 function end(centre: Point, side: Side): Point {
   return { x: centre.x + (side === 'right' ? CARD.width / 2 : -CARD.width / 2), y: centre.y };
 }

@@ -10,7 +10,7 @@ import { colour } from '../parts/theme';
 import { type Drawn, isGroup } from './collapse';
 import { Keep } from './keep';
 import { CARD, extend, type Layout, layered, type LayoutNode, type Point } from './layout';
-import { pathOf, relative, route, type Route } from './route';
+import { LOOP, loop, pathOf, relative, route, type Route } from './route';
 
 export interface Hooks {
   open: (kind: 'node' | 'edge', id: string) => void;
@@ -23,8 +23,9 @@ export interface Hooks {
 const MOST_ZOOM_TO_FIT = 1.1;
 const PADDING = 40;
 const MARGIN = 24;
-/** Height of the controls above the map, in pixels. */
+/** Heights of the controls above the map and of the legend below it, in pixels. */
 const TOP = 44;
+const BOTTOM = 24;
 const LEAST_TO_REVEAL = 0.38;
 /** On a phone a part that can be read is better than a whole that cannot. */
 const SMALL = { width: 720, padding: 20, zoom: 0.72 } as const;
@@ -124,7 +125,7 @@ export class Scene {
     const top = TOP;
     const small = this.cy.width() <= SMALL.width;
     const padding = small ? SMALL.padding : PADDING;
-    const [width, height] = [Math.max(120, this.cy.width() - 2 * padding), Math.max(120, this.cy.height() - top - 2 * padding)];
+    const [width, height] = [Math.max(120, this.cy.width() - 2 * padding), Math.max(120, this.cy.height() - top - BOTTOM - 2 * padding)];
     const fits = Math.min(MOST_ZOOM_TO_FIT, width / Math.max(1, box.w), height / Math.max(1, box.h));
     const zoom = Math.max(small ? SMALL.zoom : this.cy.minZoom(), fits);
     const pan = { x: padding + width / 2 - (box.x1 + box.w / 2) * zoom, y: top + padding + height / 2 - (box.y1 + box.h / 2) * zoom };
@@ -246,7 +247,10 @@ export class Scene {
   #bend(edges: readonly EdgeSingular[]): void {
     this.cy.batch(() => {
       for (const edge of edges) {
-        if (edge.hasClass('loop')) continue;
+        if (edge.hasClass('loop')) {
+          this.#routes.set(edge.id(), loop(edge.source().position()));
+          continue;
+        }
         const way = route(edge.source().position(), edge.target().position(), this.#layout.bends.get(edge.id()));
         this.#routes.set(edge.id(), way);
         const { weights, distances } = relative(way);
@@ -331,7 +335,8 @@ function sheet(): StylesheetJson {
         'z-index': 1,
       } as never,
     },
-    { selector: 'edge.loop', style: { 'curve-style': 'bezier', 'loop-direction': '-45deg', 'loop-sweep': '60deg' } },
+    // The library puts the control points of a loop 1.4 times the step from the middle, half the sweep to either side.
+    { selector: 'edge.loop', style: { 'curve-style': 'bezier', 'loop-direction': '0deg', 'loop-sweep': '50deg', 'control-point-step-size': LOOP / 1.4 / Math.cos((25 * Math.PI) / 180) } },
     { selector: `edge[health = ${Health.QUIET}]`, style: { 'line-style': 'dotted', 'line-color': quiet, 'target-arrow-color': quiet } },
     { selector: 'edge.outward', style: { opacity: 0.4 } },
     { selector: 'edge.near', style: { 'line-color': near, 'target-arrow-color': near, 'z-index': 5, opacity: 1 } },
