@@ -56,6 +56,7 @@ func TestRandomGraph(t *testing.T) {
 	requireEdges(t, edges, a.edges(l.prefix+"-*"))
 	connections := a.connections(l.prefix + "-*")
 	requireBytes(t, edges, connections)
+	requireFailures(t, edges, connections)
 	requireCounters(t, l, before, connections)
 	t.Logf("%d edges, %d connections", len(edges), len(connections))
 }
@@ -77,12 +78,17 @@ func (l *lab) draw(random *rand.Rand, n int) []*edge {
 		}
 		e.jobs = drawJobs(random, e, len(edges)%2 == 0)
 		l.daemon(server, python, "testdata/server.py", family, strconv.Itoa(e.port))
+		l.silence(server)
 		edges = append(edges, e)
 	}
 	return edges
 }
 
-// drawJobs gives an edge's connections: mostly orderly, some reset, some refused at a port where nobody listens.
+// Ports at which connects fail: nobody listens at the first; what comes for the second is dropped.
+const refusedPort, silentPort = 1000, 1001
+
+// drawJobs gives an edge's connections: mostly orderly, some reset, some refused, some given up by the program because
+// nobody answered, some to where no route leads.
 func drawJobs(random *rand.Rand, e *edge, keepAlive bool) []job {
 	var jobs []job
 	for range 5 + random.IntN(20) {
@@ -94,11 +100,27 @@ func drawJobs(random *rand.Rand, e *edge, keepAlive bool) []job {
 		case 0:
 			j.End = "reset"
 		case 1:
-			j = job{Address: e.address, Port: 1000}
+			j = job{Address: e.address, Port: refusedPort}
+		case 2:
+			j = job{Address: e.address, Port: silentPort, Wait: 0.2}
+		case 3:
+			j = job{Address: "192.0.2.1", Port: e.port}
 		}
 		jobs = append(jobs, j)
 	}
 	return jobs
+}
+
+// silence drops what comes for the silent port of a place.
+func (l *lab) silence(p *place) {
+	l.t.Helper()
+	if p.silent {
+		return
+	}
+	p.silent = true
+	rules := fmt.Sprintf("table inet lab {\n chain in {\n type filter hook input priority 0\n tcp dport %d drop\n }\n }", silentPort)
+	out, err := l.in(p, "nft", rules).CombinedOutput()
+	require.NoError(l.t, err, "%s", out)
 }
 
 // play runs every edge's client at the same time.
@@ -191,13 +213,38 @@ func requireBytes(t *testing.T, drawn []*edge, connections []*queryv1.Connection
 	require.Equal(t, want, got)
 }
 
+// failureOf says how Aeolus should call what a program saw.
+var failureOf = map[string]string{"refused": "refused", "gave-up": "given-up", "Network is unreachable": "no-route"}
+
+// requireFailures compares how connects failed with what the programs saw, client by client.
+func requireFailures(t *testing.T, drawn []*edge, connections []*queryv1.Connection) {
+	t.Helper()
+	want, got := map[string]int{}, map[string]int{}
+	for _, e := range drawn {
+		for i, o := range e.outcomes {
+			switch {
+			case o.Result != "ok":
+				want[e.client.name+" "+failureOf[o.Result]]++
+			case e.jobs[i].End == "reset":
+				want[e.client.name+" reset"]++
+			}
+		}
+	}
+	for _, c := range connections {
+		if c.GetFailure() != "" {
+			got[c.GetClientName()+" "+c.GetFailure()]++
+		}
+	}
+	require.Equal(t, want, got)
+}
+
 // requireCounters compares with nstat in each namespace, each counter by its definition.
 func requireCounters(t *testing.T, l *lab, before map[string]map[string]uint64, connections []*queryv1.Connection) {
 	t.Helper()
 	want, got := map[string]uint64{}, map[string]uint64{}
 	after := l.allCounters()
 	for _, p := range l.places {
-		for _, name := range []string{"TcpActiveOpens", "TcpPassiveOpens", "TcpAttemptFails", "TcpEstabResets"} {
+		for _, name := range []string{"TcpActiveOpens", "TcpPassiveOpens", "TcpAttemptFails", "TcpEstabResets", "IpOutNoRoutes"} {
 			if n := after[p.name][name] - before[p.name][name]; n != 0 {
 				want[p.name+" "+name] = n
 			}
@@ -220,6 +267,8 @@ func countConnection(counts map[string]uint64, c *queryv1.Connection) {
 		counts[server+" TcpPassiveOpens"]++
 	}
 	switch c.GetFailure() {
+	case "no-route":
+		counts[client+" IpOutNoRoutes"]++
 	case "refused", "timed-out", "unreachable":
 		counts[client+" TcpAttemptFails"]++
 	case "reset":

@@ -30,6 +30,8 @@ type lab struct {
 type place struct {
 	name   string
 	v4, v6 string
+	// silent is set once what comes for the silent port is dropped.
+	silent bool
 }
 
 // newLab makes n namespaces named prefix-0, prefix-1 ..., each with an address of both families.
