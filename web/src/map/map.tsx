@@ -198,7 +198,7 @@ function stand(over: HTMLElement, under: HTMLElement, scene: Scene): void {
   }
   for (const mark of over.querySelectorAll<HTMLElement>('.mark')) {
     const middle = scene.routeOf(mark.dataset['edge'] ?? '')?.middle;
-    if (middle !== undefined) mark.style.transform = `translate(${middle.x}px, ${middle.y}px)`;
+    if (middle !== undefined) mark.style.transform = `translate(${middle.x}px, ${middle.y}px) scale(var(--mark, 1))`;
   }
   for (const region of under.querySelectorAll<HTMLElement>('.region')) {
     const members = (region.dataset['members'] ?? '').split('\u0000');
