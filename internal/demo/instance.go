@@ -31,6 +31,7 @@ type instance struct {
 	spec      service.Spec
 	address   netip.Addr
 	namespace *netlink.Namespace
+	starter   *netlink.Starter
 	cgroup    string
 	command   []string
 	logger    *slog.Logger
@@ -93,7 +94,7 @@ func (i *instance) connect(command *exec.Cmd) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := i.namespace.Start(command); err != nil {
+	if err := i.starter.Start(i.namespace, command); err != nil {
 		return nil, err
 	}
 	p := &process{

@@ -26,6 +26,8 @@ type Shop struct {
 	started time.Time
 	state   *state
 	fabric  *netlink.Namespace
+	// starter's thread is what the instances die with.
+	starter *netlink.Starter
 	watches sync.WaitGroup
 	// running ends when the shop does; what lives longer than one request hangs on it.
 	running context.Context
@@ -83,6 +85,9 @@ func (s *Shop) open(ctx context.Context) error {
 	s.config.Progress("making the shop's network")
 	var err error
 	if s.fabric, err = newFabric(); err != nil {
+		return err
+	}
+	if s.starter, err = netlink.NewStarter(); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -156,7 +161,7 @@ func (s *Shop) add(index, n int) (*instance, error) {
 			Listen: netip.AddrPortFrom(address, p.port), NameServer: s.nameServer(),
 			Calls: s.complete(p.calls), ReplyBytes: p.replyBytes,
 		},
-		address: address, namespace: namespace, command: s.config.Command, logger: s.config.Logger,
+		address: address, namespace: namespace, starter: s.starter, command: s.config.Command, logger: s.config.Logger,
 	}
 	if s.state.cgroup != "" {
 		i.cgroup = filepath.Join(s.state.cgroup, name)
@@ -235,6 +240,9 @@ func (s *Shop) close() error {
 		group.Go(func() { i.finish(endPatience) })
 	}
 	group.Wait()
+	if s.starter != nil {
+		s.starter.Close()
+	}
 	for _, i := range s.instances {
 		problems = append(problems, i.namespace.Close())
 	}
