@@ -67,7 +67,7 @@ const STEPS = {
   async edge(page, name) {
     const [client, server] = name.split('>');
     await page.keyboard.press('Escape');
-    const mark = page.locator(`.mark[aria-label^="${client} to ${server}:"]`);
+    const mark = page.locator(`.mark[aria-label^="${client} to ${server}:"]`).first();
     await mark.waitFor({ state: 'attached' });
     await page.waitForTimeout(400);
     // The click goes to the canvas under the mark, as a person's does.
