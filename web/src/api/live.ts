@@ -14,6 +14,8 @@ import { Presence } from './presence';
 
 export const MOST_EVENTS = 500;
 export const MOST_ANOMALIES = 300;
+/** Of those that ended some stay known however many are open. */
+const MOST_ENDED = 100;
 const MOST_NODES = 300;
 const STATUS_EVERY = 3000;
 /** An event younger than this moves its edge on the map; what is older is history. */
@@ -199,7 +201,6 @@ export function mergeAnomalies(known: readonly Anomaly[], changed: readonly Anom
   const all = new Map(known.map((anomaly) => [anomaly.id, anomaly]));
   for (const anomaly of changed) all.set(anomaly.id, anomaly);
   const open = (anomaly: Anomaly): number => (anomaly.closed === undefined ? 1 : 0);
-  return [...all.values()]
-    .sort((a, b) => open(b) - open(a) || (open(a) === 1 ? b.severity - a.severity : 0) || (millis(b.closed ?? b.opened) ?? 0) - (millis(a.closed ?? a.opened) ?? 0) || a.id.localeCompare(b.id))
-    .slice(0, MOST_ANOMALIES);
+  const sorted = [...all.values()].sort((a, b) => open(b) - open(a) || (open(a) === 1 ? b.severity - a.severity : 0) || (millis(b.closed ?? b.opened) ?? 0) - (millis(a.closed ?? a.opened) ?? 0) || a.id.localeCompare(b.id));
+  return [...sorted.filter((anomaly) => open(anomaly) === 1).slice(0, MOST_ANOMALIES), ...sorted.filter((anomaly) => open(anomaly) === 0).slice(0, MOST_ENDED)];
 }

@@ -23,6 +23,17 @@ test('a crowd is drawn as groups that hide no trouble', () => {
   expect(drawn.nodes.find((node) => node.name === 'orders')?.health).toBe(Health.FAILING);
 });
 
+test('what is small stays open beside a crowd', () => {
+  const graph = new Shop('crowded').graph();
+  graph.nodes.slice(0, 5).forEach((node) => {
+    node.namespace = 'shop';
+  });
+  const drawn = draw(graph, 'workload', '');
+  expect(drawn.nodes.filter((node) => node.kind !== 'group')).toHaveLength(5);
+  expect(drawn.nodes.length).toBeLessThanOrEqual(READABLE);
+  expect(drawn.regions.get(graph.nodes[0]?.id ?? '')).toBe('shop');
+});
+
 test('one group is opened at a time, with what it talks to beside it', () => {
   const graph = new Shop('crowded').graph();
   const drawn = draw(graph, 'workload', 'orders');

@@ -11,6 +11,8 @@ import { failuresPerSecond } from '../lib/sentence';
 
 /** More cards than this are not read but looked at. */
 export const READABLE = 48;
+/** A group of no more than these is drawn open while there is room. */
+const SMALL = 12;
 const GROUP_PREFIX = 'group:';
 const REST_PREFIX = 'rest:';
 
@@ -80,7 +82,8 @@ export function draw(graph: Graph, by: GroupBy, opened: string): Drawn {
   }
   // With one group there is nothing to open: it is open.
   const open = members.size === 1 ? ([...members.keys()][0] ?? '') : opened;
-  const isOpen = (group: string): boolean => group === open;
+  const small = new Set(opened === '' ? smallGroups(members) : []);
+  const isOpen = (group: string): boolean => group === open || small.has(group);
   const nodes: Node[] = [];
   const regions = new Map<string, string>();
   for (const [group, list] of [...members].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -95,7 +98,7 @@ export function draw(graph: Graph, by: GroupBy, opened: string): Drawn {
     for (const node of ranked.slice(0, READABLE)) {
       shown.set(node.id, node.id);
       nodes.push(node);
-      regions.set(node.id, members.size === 1 ? '' : group);
+      regions.set(node.id, members.size === 1 ? '' : small.has(group) ? groupOf(node, key) : group);
     }
     if (rest.length > 0) {
       const id = REST_PREFIX + group;
@@ -105,12 +108,24 @@ export function draw(graph: Graph, by: GroupBy, opened: string): Drawn {
     }
   }
   const bundled = bundle(graph, shown);
-  if (members.size === 1 || ![...members.keys()].some(isOpen)) return { nodes, ...bundled, regions, collapsed: true };
+  if (members.size === 1 || opened === '' || !members.has(open)) return { nodes, ...bundled, regions, collapsed: true };
   // With one group open, only what it talks to is drawn beside it.
   const inside = (id: string): boolean => !isGroup(id);
   const edges = bundled.edges.filter((edge) => inside(edge.client) || inside(edge.server));
   const touched = new Set(edges.flatMap((edge) => [edge.client, edge.server]));
   return { nodes: nodes.filter((node) => inside(node.id) || touched.has(node.id)), edges, drawnAs: bundled.drawnAs, regions, collapsed: true };
+}
+
+/** The groups that fit open beside the others closed, smallest first. */
+function smallGroups(members: ReadonlyMap<string, readonly Node[]>): string[] {
+  let room = READABLE - members.size;
+  const fitting: string[] = [];
+  for (const [group, list] of [...members].sort(([a, one], [b, other]) => one.length - other.length || (a < b ? -1 : 1))) {
+    if (list.length > SMALL || list.length - 1 > room) break;
+    room -= list.length - 1;
+    fitting.push(group);
+  }
+  return fitting;
 }
 
 function rateByNode(graph: Graph): Map<string, number> {

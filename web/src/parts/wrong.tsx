@@ -40,7 +40,7 @@ export function Wrong(): ReactElement {
             {open.length > 0 && (
               <section aria-live="polite">
                 <h2>
-                  {at === undefined ? 'Wrong now' : `Wrong at ${clock(at)}`} <span>{open.length}</span>
+                  {at === undefined ? 'Wrong now' : `Wrong at ${clock(at)}`} <span>{at === undefined ? Math.max(open.length, status.openAnomalies) : open.length}</span>
                 </h2>
                 <Cases list={open.slice(0, MOST_OPEN)} over={false} />
               </section>

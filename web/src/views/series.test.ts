@@ -16,6 +16,11 @@ test('newer points replace older ones and the oldest go', () => {
   expect(merged.lines.find((line) => line.name === 'b')?.values).toEqual([Number.NaN, 1, 2]);
 });
 
+test('a kind of failure that is no longer named has stopped', () => {
+  const merged = mergeSeries(series([1, 2], { 'failures.refused': [3, 4] }), series([3], { opens_per_second: [1] }), 0);
+  expect(merged.lines.find((line) => line.name === 'failures.refused')?.values).toEqual([3, 4, 0]);
+});
+
 test('an empty answer takes nothing away', () => {
   expect(mergeSeries(series([1], { a: [10] }), series([], {}), 0).times).toEqual([1]);
   expect(mergeSeries(undefined, series([], {}), 0).times).toEqual([]);

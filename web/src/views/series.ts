@@ -61,7 +61,9 @@ export function mergeSeries(known: Series | undefined, newer: Series, oldest: nu
     const before = known.lines.find((line) => line.name === name);
     const after = newer.lines.find((line) => line.name === name);
     const template = after ?? before;
-    const values = [...kept.map(({ index }) => before?.values[index] ?? Number.NaN), ...(after?.values ?? newer.times.map(() => Number.NaN))];
+    // A kind of failure that an answer does not name did not happen in its time.
+    const absent = name.startsWith('failures.') ? 0 : Number.NaN;
+    const values = [...kept.map(({ index }) => before?.values[index] ?? absent), ...(after?.values ?? newer.times.map(() => absent))];
     return { ...template, name, values } as Series['lines'][number];
   });
   return { ...newer, times: [...kept.map(({ time }) => time), ...newer.times], lines };
