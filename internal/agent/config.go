@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/aeolus-ebpf/aeolus/internal/agent/export"
@@ -65,6 +66,8 @@ type Resolver interface {
 	// Run keeps what is known up to date until the context ends.
 	Run(context.Context) error
 	Addresses() []model.AddressOwner
+	// Locate makes sure that Addresses holds an address if it is one of this host's, and tells whether it had to look.
+	Locate(netip.Addr) bool
 }
 
 // Feature is something a kernel may let us do. The verdict is yes, no or unknown.

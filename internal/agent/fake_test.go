@@ -58,6 +58,8 @@ func (h *fakeHost) Addresses() []model.AddressOwner {
 	return []model.AddressOwner{{Address: netip.MustParseAddr("10.1.1.1"), NetNS: 7}}
 }
 
+func (h *fakeHost) Locate(netip.Addr) bool { return false }
+
 func (h *fakeHost) Resolve(owner model.Owner) *model.Endpoint {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -55,9 +55,13 @@ type description struct {
 
 var _ sensor.Sink = (*pipeline)(nil)
 
-// Event resolves an urgent record and hands it to the exporter at once.
+// Event resolves an urgent record and hands it to the exporter at once. Who lives at the other address, if it is one of
+// this host's and new, goes out just before.
 func (p *pipeline) Event(from sensor.Event) {
 	c := &from.Conn
+	if p.resolver.Locate(c.Remote.Addr()) {
+		p.collect()
+	}
 	anchor := p.anchor.Load()
 	endpoint := p.resolver.Resolve(c.Owner)
 	p.events.Push(model.Event{

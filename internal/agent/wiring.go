@@ -34,7 +34,9 @@ func thisHost(config Config) (*Host, error) {
 	return &Host{
 		Resolver: resolver,
 		Sensors:  sensors(),
-		Settings: sensor.Settings{Scope: scope, Cgroup1Subsystem: hierarchy.V1Subsystem, Cgroup2Root: hierarchy.V2},
+		Settings: sensor.Settings{
+			Scope: scope, Cgroup1Subsystem: hierarchy.V1Subsystem, Cgroup2Root: hierarchy.V2, Routes: resolver,
+		},
 		Features: func(ctx context.Context) []Feature {
 			return features(feature.Probe(ctx, feature.Config{Cgroup2Root: hierarchy.V2}))
 		},

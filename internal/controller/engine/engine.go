@@ -21,8 +21,10 @@ const (
 	maxAnomalies = 2048
 	// tick is how often what waits is settled and the statistical detectors judge.
 	tick = 250 * time.Millisecond
-	// patience is how long an event waits for the first batch of its node, which says who owns which address.
+	// patience is how long an event waits for the first batch of its node, which says who owns which address, and brief
+	// how long for the batch that its agent has sent just before, if it is about an address never heard of.
 	patience = 1500 * time.Millisecond
+	brief    = 40 * time.Millisecond
 	maxHeld  = 4096
 )
 
@@ -43,15 +45,17 @@ type Engine struct {
 	now     func() time.Time
 	started time.Time
 
-	mu         sync.RWMutex
-	graph      *graph.Graph
-	reducer    *reduce.Reducer
-	detector   *detect.Detector
-	events     history[*Event]
-	open       map[string]*Anomaly
-	ended      history[*Anomaly]
-	byEdge     map[string]map[string]*Anomaly
-	held       []model.Event
+	mu       sync.RWMutex
+	graph    *graph.Graph
+	reducer  *reduce.Reducer
+	detector *detect.Detector
+	events   history[*Event]
+	open     map[string]*Anomaly
+	ended    history[*Anomaly]
+	byEdge   map[string]map[string]*Anomaly
+	held     []heldEvent
+	// overdue fires when an event that is held has waited long enough.
+	overdue    *time.Timer
 	known      *seenEvents
 	newEdges   []*graph.Edge
 	edgeNumber uint64
@@ -77,6 +81,7 @@ func New(config Config) *Engine {
 		detector: detect.New(config.Detect, config.Now()),
 		events:   history[*Event]{max: maxEvents}, ended: history[*Anomaly]{max: maxAnomalies},
 		open: map[string]*Anomaly{}, byEdge: map[string]map[string]*Anomaly{},
+		overdue:     time.NewTimer(time.Hour),
 		known:       newSeenEvents(65536),
 		detectStage: config.Ledger.Stage("detect"), eventStage: config.Ledger.Stage("events"),
 		Events:      broadcast.NewHub[*Event](watch),
@@ -108,6 +113,8 @@ func (e *Engine) Run(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 			e.Tick()
+		case <-e.overdue.C:
+			e.release()
 		}
 	}
 }
@@ -118,7 +125,7 @@ func (e *Engine) Tick() {
 	defer e.mu.Unlock()
 	now := e.now()
 	e.reducer.Settle(now)
-	e.releaseHeld(now, false)
+	e.releaseHeld(now)
 	e.announceEdges(now)
 	e.judge(now)
 	if now.Before(e.nextExpiry) {
@@ -134,11 +141,8 @@ func (e *Engine) ApplyBatch(batch *model.Batch) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.now()
-	first := !e.reducer.Knows(batch.Node)
 	e.reducer.Apply(batch, now)
-	if first {
-		e.releaseHeld(now, true)
-	}
+	e.releaseHeld(now)
 	e.announceEdges(now)
 }
 

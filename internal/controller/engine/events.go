@@ -25,8 +25,7 @@ func (e *Engine) ApplyEvents(events []model.Event) {
 			e.eventStage.Drop("no-endpoint", 1)
 		case !e.known.first(event.ID):
 			e.eventStage.Drop("duplicate", 1)
-		case !e.reducer.Knows(event.Node) && len(e.held) < maxHeld:
-			e.held = append(e.held, *event)
+		case e.hold(event, now):
 		default:
 			e.apply(event, now)
 		}
@@ -34,19 +33,56 @@ func (e *Engine) ApplyEvents(events []model.Event) {
 	e.announceEdges(now)
 }
 
-// releaseHeld applies the events that waited for the first batch of their node.
-func (e *Engine) releaseHeld(now time.Time, all bool) {
+// heldEvent is an event that waits to be told who is where.
+type heldEvent struct {
+	event model.Event
+	until time.Time
+}
+
+// hold keeps an event back for a while if a batch that is under way will say where it belongs.
+func (e *Engine) hold(event *model.Event, now time.Time) bool {
+	var wait time.Duration
+	switch {
+	case !e.reducer.Knows(event.Node):
+		wait = patience
+	case !e.reducer.Places(event):
+		wait = brief
+	default:
+		return false
+	}
+	if len(e.held) >= maxHeld {
+		return false
+	}
+	e.held = append(e.held, heldEvent{*event, now.Add(wait)})
+	if wait == brief {
+		e.overdue.Reset(brief)
+	}
+	return true
+}
+
+// release applies the events that have waited long enough.
+func (e *Engine) release() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.now()
+	e.releaseHeld(now)
+	e.announceEdges(now)
+}
+
+// releaseHeld applies the events that have a place now, and those that have waited long enough.
+func (e *Engine) releaseHeld(now time.Time) {
 	if len(e.held) == 0 {
 		return
 	}
 	kept := e.held[:0]
 	for i := range e.held {
-		event := e.held[i]
-		if (all && e.reducer.Knows(event.Node)) || now.Sub(event.Time) > patience {
-			e.apply(&event, now)
+		held := e.held[i]
+		known := e.reducer.Knows(held.event.Node) && e.reducer.Places(&held.event)
+		if known || !now.Before(held.until) {
+			e.apply(&held.event, now)
 			continue
 		}
-		kept = append(kept, event)
+		kept = append(kept, held)
 	}
 	clear(e.held[len(kept):])
 	e.held = kept

@@ -4,6 +4,7 @@ package local
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -12,8 +13,13 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/netlink"
 )
 
-// The most namespaces whose addresses are reported.
-const maxNamespaces = 4096
+const (
+	// The most namespaces whose addresses are reported.
+	maxNamespaces = 4096
+	// How often namespaces are read for the sake of one unknown address, and which part of the time that may take.
+	locateInterval = 200 * time.Millisecond
+	locateShare    = 20
+)
 
 // namespaces knows the host's network namespaces by name.
 type namespaces struct {
@@ -109,8 +115,37 @@ func (r *Resolver) Addresses() []model.AddressOwner {
 	return nil
 }
 
+// NoRoute tells whether a network namespace has no way to an address, as its routing tables are now.
+func (r *Resolver) NoRoute(netNS uint32, remote netip.Addr) (bool, error) {
+	return r.namespaces.index.NoRoute(netNS, remote)
+}
+
+// Locate makes sure that Addresses holds an address if it is one of this host's: where it is not known, the namespaces
+// are read again at once, unless that has been done just now. It tells whether they were read.
+func (r *Resolver) Locate(address netip.Addr) bool {
+	if address.IsLoopback() || address.IsUnspecified() {
+		return false
+	}
+	for _, owner := range r.Addresses() {
+		if owner.Address == address {
+			return false
+		}
+	}
+	r.locating.Lock()
+	defer r.locating.Unlock()
+	if time.Now().Before(r.locateNext) {
+		return false
+	}
+	began := time.Now()
+	r.refreshNamespaces()
+	r.locateNext = time.Now().Add(max(locateInterval, locateShare*time.Since(began)))
+	return true
+}
+
 // refreshNamespaces reads the names, inhabitants and addresses of all namespaces.
 func (r *Resolver) refreshNamespaces() {
+	r.refreshing.Lock()
+	defer r.refreshing.Unlock()
 	places, changed, err := r.namespaces.refresh(time.Now())
 	if err != nil {
 		r.config.Logger.Warn("network namespaces cannot be listed", "error", err)
@@ -146,6 +181,10 @@ func (r *Resolver) refreshNamespaces() {
 func (r *Resolver) inhabitant(place netlink.Place) *model.Endpoint {
 	if place.Inode == r.namespaces.host || place.Processes > len(place.PIDs) {
 		return nil
+	}
+	if place.Processes == 0 {
+		// Whoever comes to live there without a name of its own will be called by the namespace's.
+		return r.Resolve(model.Owner{Kind: model.OwnerNetNS, ID: uint64(place.Inode), NetNS: place.Inode})
 	}
 	var found, service *model.Endpoint
 	workloads, services := map[string]bool{}, map[string]bool{}

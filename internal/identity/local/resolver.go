@@ -32,6 +32,10 @@ type Resolver struct {
 	namespaces *namespaces
 	runtimes   *runtimes
 	addresses  atomic.Pointer[[]model.AddressOwner]
+	// refreshing is held while namespaces are read; locating while one address is looked for, and guards what follows.
+	refreshing sync.Mutex
+	locating   sync.Mutex
+	locateNext time.Time
 
 	// known is what Resolve looks into first.
 	knownLock sync.RWMutex
