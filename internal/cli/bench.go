@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -56,6 +57,9 @@ func (a *app) measure(ctx context.Context, chosen bench.Bench, full bool, f form
 	a.progressDone()
 	if errors.Is(err, bench.ErrStatistics) {
 		return fmt.Errorf("refusing to measure: %w", err)
+	}
+	if errors.Is(err, syscall.EPERM) {
+		return hint(err, "measuring needs root: sudo aeolus bench %s", chosen.Name())
 	}
 	if err != nil {
 		return err
