@@ -182,15 +182,15 @@ func (w *World) connect(batch *model.Batch, c *call, now time.Time) []model.Even
 		client.Failure = model.FailureRefused
 		client.Delta = model.Counters{SentSegments: 1, ReceivedSegments: 1}
 		batch.Flows = append(batch.Flows, client)
-		return []model.Event{w.event(&client, model.EventRefused, s.start, now, 111)}
+		return []model.Event{w.event(&client, model.EventRefused, now, 111)}
 	case FaultIgnore:
 		client.Failure = model.FailureGivenUp
 		client.Delta = model.Counters{SentSegments: 2, Retransmits: 1}
 		batch.Flows = append(batch.Flows, client)
-		return []model.Event{w.event(&client, model.EventGivenUp, s.start, now, 0)}
+		return []model.Event{w.event(&client, model.EventGivenUp, now, 0)}
 	case FaultReset:
 		client.Established, server.Established = true, true
-		return append(w.resetFlow(batch, c, client, server, now), w.event(&client, model.EventReset, s.start, now, 104))
+		return append(w.resetFlow(batch, c, client, server, now), w.event(&client, model.EventReset, now, 104))
 	}
 	client.Established, server.Established, server.Closed, server.End = true, true, true, client.End
 	w.carry(c, &client, &server, 1)
@@ -216,12 +216,12 @@ func (w *World) resetFlow(batch *model.Batch, c *call, client, server model.Flow
 func (w *World) resetStream(batch *model.Batch, c *call, s *stream, now time.Time) []model.Event {
 	client, server := w.halves(c, s)
 	w.resetFlow(batch, c, client, server, now)
-	return []model.Event{w.event(&client, model.EventReset, now.Add(-time.Millisecond), now, 104)}
+	return []model.Event{w.event(&client, model.EventReset, now, 104)}
 }
 
-func (w *World) event(flow *model.Flow, kind model.EventKind, at, now time.Time, errno uint16) model.Event {
+func (w *World) event(flow *model.Flow, kind model.EventKind, now time.Time, errno uint16) model.Event {
 	w.number++
-	at = now.Add(-time.Duration(w.random.IntN(1500)+200) * time.Microsecond)
+	at := now.Add(-time.Duration(w.random.IntN(1500)+200) * time.Microsecond)
 	return model.Event{
 		ID: fmt.Sprintf("%s-%d", w.agent, w.number), Kind: kind, Node: w.node, Time: at, Cookie: flow.Cookie,
 		Local: flow.Local, Remote: flow.Remote, Role: flow.Role, Endpoint: flow.Endpoint, Errno: errno, Attempt: 1,

@@ -45,7 +45,6 @@ type call struct {
 	external       netip.AddrPort
 	open           []*stream
 	fault          Fault
-	owed           float64
 }
 
 // stream is a connection that stays open.
@@ -74,7 +73,6 @@ type World struct {
 	random   *rand.Rand
 	works    []*workload
 	calls    []*call
-	last     time.Time
 }
 
 var shopNames = []string{"frontend", "catalogue", "cart", "checkout", "payment", "shipping", "cache", "store"}

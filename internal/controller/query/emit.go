@@ -44,7 +44,6 @@ type bundle struct {
 	seconds int64
 	open    int64
 	client  bool
-	single  *graph.Edge
 }
 
 func (d *drawing) emitEdges(out *queryv1.Graph, drawn map[string]*queryv1.Node, place map[*graph.Node]string) {
