@@ -38,7 +38,8 @@ func (e *Edge) Reporter() string {
 	return "client"
 }
 
-func (e *Edge) addPort(port uint16) {
+// AddPort notes a port of the server.
+func (e *Edge) AddPort(port uint16) {
 	i, found := slices.BinarySearch(e.Ports, port)
 	if found || port == 0 || i == maxPorts {
 		return

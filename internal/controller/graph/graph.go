@@ -232,7 +232,7 @@ func (g *Graph) Add(edge *Edge, at time.Time, delta *Delta) {
 	if at.Before(edge.FirstSeen) {
 		edge.FirstSeen = at
 	}
-	edge.addPort(delta.Port)
+	edge.AddPort(delta.Port)
 	edge.ClientReports = edge.ClientReports || delta.ByClient
 	edge.ServerReports = edge.ServerReports || delta.ByServer
 	g.changes++

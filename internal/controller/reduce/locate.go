@@ -17,8 +17,18 @@ type Located struct {
 	Role  model.Role
 }
 
-// Locate finds the edge that an event happened on.
+// Locate finds the edge that an event happened on. The edge learns the port from it: the first row may come seconds later.
 func (r *Reducer) Locate(event *model.Event, now time.Time) Located {
+	located := r.locate(event, now)
+	server := event.Remote
+	if located.Role == model.RoleServer {
+		server = event.Local
+	}
+	located.Edge.AddPort(server.Port())
+	return located
+}
+
+func (r *Reducer) locate(event *model.Event, now time.Time) Located {
 	h := &half{
 		key: halfKey{event.Node, event.Cookie}, local: unmapped(event.Local), remote: unmapped(event.Remote),
 		role: event.Role, start: event.Time, own: event.Own || event.Endpoint.Own, netns: event.Endpoint.NetNS,

@@ -380,6 +380,7 @@ func TestLocate_findsTheEdgeOfAnEvent(t *testing.T) {
 	}, b.now)
 	require.Equal(t, "payment", located.Edge.Server.Name)
 	require.True(t, located.First)
+	require.Equal(t, []uint16{80}, located.Edge.Ports, "before any row has come")
 	reset := &model.Event{
 		Kind: model.EventReset, Node: "n1", Time: b.now, Cookie: 2, Local: addr("10.0.0.1:40001"),
 		Remote: addr("10.0.0.2:80"), Role: model.RoleClient, Endpoint: a, ByPeer: true,
