@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/aeolus-ebpf/aeolus/internal/testkit"
+)
+
+var update = flag.Bool("update", false, "write the picture that the README shows")
+
+// readmePicture is what -update writes: the map while a fault is on.
+const readmePicture = "../../docs/images/map.png"
+
+// TestBrowser walks through the page in Chromium while the demonstration runs: it sees the map, finds a service, opens
+// an edge, and watches an anomaly appear and end without a reload. AEOLUS_PICTURES names a directory to keep its
+// pictures in.
+func TestBrowser(t *testing.T) {
+	testkit.RequireRoot(t)
+	requireBrowser(t)
+	a := up(t, "--demo", "--learning", "10s")
+	b := browse(t, a.page(),
+		"map=8", "pause=learn", "quiet", "pictures=quiet",
+		"search=payment", "edge=checkout>payment", "pictures=edge", "keys",
+		"pause=refuse", "anomaly=payment refuses", "pictures=failing",
+		"pause=mend", "ended=payment refuses", "quiet",
+		"visit=/table", "pictures=table", "clean")
+	b.follow(map[string]func(){
+		"learn":  func() { testkit.Eventually(t, learns, a.learning) },
+		"refuse": func() { a.demo("fault", "on", "refuse") },
+		"mend":   func() { a.demo("fault", "off", "refuse") },
+	})
+	for _, state := range []string{"quiet", "edge", "failing", "table"} {
+		pictures, err := filepath.Glob(filepath.Join(b.pictures, state+"-*.png"))
+		require.NoError(t, err)
+		require.Len(t, pictures, 6, "three widths, two themes of %s", state)
+	}
+	if *update {
+		picture, err := os.ReadFile(filepath.Join(b.pictures, "failing-dark-1440.png"))
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll(filepath.Dir(readmePicture), 0o755))
+		require.NoError(t, os.WriteFile(readmePicture, picture, 0o644))
+	}
+}
+
+// requireBrowser says in one line what is missing.
+func requireBrowser(t *testing.T) {
+	t.Helper()
+	for _, program := range []string{"node", "chromium"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Fatalf("%s is missing: make deps installs chromium and names what must be there before", program)
+		}
+	}
+	if _, err := os.Stat("../../web/node_modules/playwright-core"); err != nil {
+		t.Fatal("playwright-core is missing in web/node_modules: make deps installs it by npm ci")
+	}
+}
+
+// page is the address for a browser, as aeolus prints it.
+func (a *aeolus) page() string {
+	a.t.Helper()
+	look := regexp.MustCompile(`(?m)^ +look +(http://\S+)$`)
+	var page string
+	testkit.Eventually(a.t, 20*time.Second, func() string {
+		found := look.FindStringSubmatch(a.out.String())
+		if found == nil {
+			return "no address was printed: " + a.out.String()
+		}
+		page = found[1]
+		return ""
+	})
+	return page
+}
+
+// browser is a walk through the page.
+type browser struct {
+	t        *testing.T
+	cmd      *exec.Cmd
+	input    io.Writer
+	output   io.Reader
+	said     *lockedBuffer
+	pictures string
+}
+
+func browse(t *testing.T, page string, steps ...string) *browser {
+	t.Helper()
+	b := &browser{t: t, said: new(lockedBuffer), pictures: os.Getenv("AEOLUS_PICTURES")}
+	if b.pictures == "" {
+		b.pictures = t.TempDir()
+	}
+	b.cmd = exec.CommandContext(t.Context(), "node", append([]string{"e2e/steps.mjs"}, steps...)...)
+	b.cmd.Dir = "../../web"
+	b.cmd.Env = append(os.Environ(), "AEOLUS_URL="+page, "AEOLUS_OUT="+b.pictures, fmt.Sprintf("AEOLUS_WAIT=%d", ends.Milliseconds()))
+	b.cmd.Stderr = b.said
+	// Ended by a signal that lets it close its browser.
+	b.cmd.Cancel = func() error { return b.cmd.Process.Signal(syscall.SIGTERM) }
+	b.cmd.WaitDelay = 5 * time.Second
+	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	var err error
+	b.input, err = b.cmd.StdinPipe()
+	require.NoError(t, err)
+	b.output, err = b.cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, b.cmd.Start())
+	return b
+}
+
+// follow reads what the steps say until the last, and does what they wait for.
+func (b *browser) follow(pauses map[string]func()) {
+	b.t.Helper()
+	lines := bufio.NewScanner(b.output)
+	for lines.Scan() {
+		var line struct {
+			Waiting, Step string
+			OK            bool
+			Detail        json.RawMessage
+			Milliseconds  int
+		}
+		require.NoError(b.t, json.Unmarshal(lines.Bytes(), &line), "%s", lines.Text())
+		if line.Waiting != "" {
+			pauses[line.Waiting]()
+			_, err := io.WriteString(b.input, "go\n")
+			require.NoError(b.t, err)
+			continue
+		}
+		require.True(b.t, line.OK, "%s: %s", line.Step, line.Detail)
+		if !strings.HasPrefix(line.Step, "pictures=") {
+			b.t.Logf("%s, %d ms: %s", line.Step, line.Milliseconds, line.Detail)
+		}
+	}
+	require.NoError(b.t, lines.Err())
+	require.NoError(b.t, b.cmd.Wait(), "%s", b.said)
+}
