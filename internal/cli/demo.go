@@ -34,8 +34,9 @@ map of it come in one.`,
 	}
 	cmd.PersistentFlags().StringVar(&config.StateDir, "state-dir", filepath.Join(a.runDirectory(), "demo"), "`directory` of the shop's control socket")
 	group(cmd.PersistentFlags(), "Where it keeps things", "state-dir")
+	cmd.Flags().StringVar(&config.Name, "name", demo.DefaultName, "`name` of the shop: the namespace of its services")
 	cmd.Flags().Float64Var(&config.PerSecond, "calls", demo.DefaultPerSecond, "`calls` a second in the whole shop")
-	group(cmd.Flags(), "What it does", "calls")
+	group(cmd.Flags(), "What it does", "name", "calls")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.runDemo(cmd.Context(), config) }
 	cmd.AddCommand(a.demoStatusCommand(&config), a.demoFaultCommand(&config), a.demoCleanCommand(&config))
 	return cmd

@@ -24,6 +24,7 @@ type upFlags struct {
 	names                    []string
 	learning                 time.Duration
 	demo, public             bool
+	shop                     string
 	calls                    float64
 }
 
@@ -44,11 +45,12 @@ Each flag can stand in a YAML file under its own name (--config), or in the envi
 	}
 	set := cmd.Flags()
 	set.BoolVar(&flags.demo, "demo", false, "run the demonstration shop too")
+	set.StringVar(&flags.shop, "shop", demo.DefaultName, "`name` of the shop: the namespace of its services")
 	set.Float64Var(&flags.calls, "calls", demo.DefaultPerSecond, "`calls` a second in the shop")
 	set.StringVar(&flags.scope, "scope", "host", "`what` to watch: host, cgroup:/path, or netns:NAME-OR-INODE[,...]")
 	set.StringVar(&flags.node, "node", "", "`name` of this host on the map (default: the host's name)")
 	set.DurationVar(&flags.learning, "learning", 0, "`time` that an edge is watched before it is judged by what is usual for it (default 1m)")
-	group(set, "What it does", "demo", "calls", "scope", "node", "learning")
+	group(set, "What it does", "demo", "shop", "calls", "scope", "node", "learning")
 	flags.places.flags(a, set)
 	set.StringSliceVar(&flags.names, "name", nil, "further `names` that browsers may call this host by, besides localhost")
 	set.BoolVar(&flags.public, "public", false, "allow --listen to be an address that others can reach; what goes there is not encrypted")
@@ -86,7 +88,7 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 		Ready:    func(addresses up.Addresses) { ready <- addresses },
 	}
 	if flags.demo {
-		config.Demo = &demo.Config{StateDir: filepath.Join(flags.run, "demo"), PerSecond: flags.calls}
+		config.Demo = &demo.Config{Name: flags.shop, StateDir: filepath.Join(flags.run, "demo"), PerSecond: flags.calls}
 	}
 	all, err := up.New(config)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 
 	"github.com/aeolus-ebpf/aeolus/internal/netlink"
@@ -18,6 +19,7 @@ import (
 const (
 	DefaultStateDir  = "/run/aeolus/demo"
 	DefaultPerSecond = 120
+	DefaultName      = "shop"
 	// ServiceCommand is the argument by which the program runs one instance; whoever owns the program's command line
 	// sends it to ServiceMain.
 	ServiceCommand = "demo-service"
@@ -30,8 +32,12 @@ var (
 	ErrNoNft   = errors.New("the demonstration needs the nft program: install the package nftables")
 )
 
+var shopName = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+
 // Config is what a shop is made from; the zero value is a good one.
 type Config struct {
+	// Name is the namespace that the services say they belong to.
+	Name string
 	// StateDir holds the control socket and the lock. It is made, and removed at the end.
 	StateDir string
 	// PerSecond is how many calls are made in the whole shop together, on average.
@@ -56,6 +62,12 @@ func (c *Config) complete() error {
 		return fmt.Errorf("resolving state directory: %w", err)
 	}
 	c.StateDir = absolute
+	if c.Name == "" {
+		c.Name = DefaultName
+	}
+	if !shopName.MatchString(c.Name) {
+		return fmt.Errorf("a demonstration's name is 1 to 40 lower-case letters, digits and dashes, not %.60q", c.Name)
+	}
 	if c.PerSecond == 0 {
 		c.PerSecond = DefaultPerSecond
 	}

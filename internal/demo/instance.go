@@ -28,6 +28,7 @@ const restartPause = time.Second
 
 // instance is one process of the shop, with its namespace and control group, which outlive the process.
 type instance struct {
+	shop      string
 	spec      service.Spec
 	address   netip.Addr
 	namespace *netlink.Namespace
@@ -74,7 +75,7 @@ func (i *instance) launch() (*process, error) {
 	arguments := append(i.command[1:len(i.command):len(i.command)], i.spec.Instance)
 	command := exec.Command(i.command[0], arguments...)
 	// The services are small: one thread of Go code each is plenty, and keeps the shop light on small machines.
-	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "GOMAXPROCS=1", "GOMEMLIMIT=64MiB"}, resourceAttributes(&i.spec)...)
+	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "GOMAXPROCS=1", "GOMEMLIMIT=64MiB"}, resourceAttributes(i.shop, &i.spec)...)
 	release, err := isolate(command, i.cgroup)
 	if err != nil {
 		return nil, err

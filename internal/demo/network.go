@@ -40,7 +40,7 @@ func plugIn(fabric *netlink.Namespace, name string, address netip.Addr) (*netlin
 		func() error { return fabric.AddVeth(name, namespace, linkName) },
 		func() error { return fabric.AddToBridge(bridgeName, name) },
 		func() error { return fabric.SetUp(name) },
-		func() error { return namespace.AddAddress(linkName, netip.PrefixFrom(address, shopNetwork.Bits())) },
+		func() error { return namespace.AddAddress(linkName, netip.PrefixFrom(address, networkBits)) },
 		func() error { return namespace.SetUp(linkName) },
 		func() error { return namespace.SetUp("lo") },
 	}

@@ -4,7 +4,6 @@ package demo
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/aeolus-ebpf/aeolus/internal/demo/service"
@@ -96,30 +95,13 @@ func callsPerVisit(plans []plan) float64 {
 	return count("shopper")
 }
 
-// The shop's network exists in its own namespaces alone, so no other network can be in its way.
-var (
-	shopNetwork    = netip.MustParsePrefix("10.77.0.0/16")
-	virtualNetwork = netip.MustParsePrefix("10.77.255.0/24")
-)
-
-// instanceAddress is the address of a service's n-th instance, counted from 1.
-func instanceAddress(serviceIndex, n int) netip.Addr {
-	base := shopNetwork.Addr().As4()
-	return netip.AddrFrom4([4]byte{base[0], base[1], byte(serviceIndex + 1), byte(n)})
-}
-
-func virtualAddress(serviceIndex int) netip.Addr {
-	base := virtualNetwork.Addr().As4()
-	return netip.AddrFrom4([4]byte{base[0], base[1], base[2], byte(serviceIndex + 1)})
-}
-
 func instanceName(service string, n int) string { return fmt.Sprintf("%s-%d", service, n) }
 
 // resourceAttributes is the standard way to say who a process is.
-func resourceAttributes(spec *service.Spec) []string {
+func resourceAttributes(shop string, spec *service.Spec) []string {
 	return []string{
 		"OTEL_SERVICE_NAME=" + spec.Service,
-		fmt.Sprintf("OTEL_RESOURCE_ATTRIBUTES=service.namespace=shop,service.version=%s,service.instance.id=%s,cloud.availability_zone=%s",
-			spec.Version, spec.Instance, spec.Zone),
+		fmt.Sprintf("OTEL_RESOURCE_ATTRIBUTES=service.namespace=%s,service.version=%s,service.instance.id=%s,cloud.availability_zone=%s",
+			shop, spec.Version, spec.Instance, spec.Zone),
 	}
 }

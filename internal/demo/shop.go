@@ -23,6 +23,7 @@ const endPatience = 700 * time.Millisecond
 type Shop struct {
 	config  Config
 	plans   []plan
+	network subnet
 	started time.Time
 	state   *state
 	fabric  *netlink.Namespace
@@ -48,7 +49,7 @@ func New(config Config) (*Shop, error) {
 	if err := checkHost(); err != nil {
 		return nil, err
 	}
-	return &Shop{config: config, plans: shopPlan(), active: map[string]Setting{}, relays: map[string]*relay{}}, nil
+	return &Shop{config: config, plans: shopPlan(), network: subnetOf(config.Name), active: map[string]Setting{}, relays: map[string]*relay{}}, nil
 }
 
 // Run opens the shop, keeps it open until the context ends, and takes everything away again. It runs once.
@@ -150,12 +151,13 @@ func (s *Shop) launch(ctx context.Context, i *instance) error {
 func (s *Shop) add(index, n int) (*instance, error) {
 	p := s.plans[index]
 	name := instanceName(p.name, n)
-	address := instanceAddress(index, n)
+	address := s.network.instance(index, n)
 	namespace, err := plugIn(s.fabric, name, address)
 	if err != nil {
 		return nil, fmt.Errorf("linking %s to the shop: %w", name, err)
 	}
 	i := &instance{
+		shop: s.config.Name,
 		spec: service.Spec{
 			Service: p.name, Instance: name, Version: p.version, Zone: p.zones[(n-1)%len(p.zones)], Protocol: p.protocol,
 			Listen: netip.AddrPortFrom(address, p.port), NameServer: s.nameServer(),
@@ -189,7 +191,7 @@ func (s *Shop) index(name string) int {
 
 func (s *Shop) nameServer() netip.AddrPort {
 	index := s.index("dns")
-	return netip.AddrPortFrom(instanceAddress(index, 1), s.plans[index].port)
+	return netip.AddrPortFrom(s.network.instance(index, 1), s.plans[index].port)
 }
 
 // of lists a service's instances. The caller holds mu.
@@ -217,7 +219,7 @@ func (s *Shop) names() map[string][]netip.Addr {
 	for index, p := range s.plans {
 		addresses := s.addresses(p.name)
 		if p.virtual {
-			addresses = []netip.Addr{virtualAddress(index)}
+			addresses = []netip.Addr{s.network.virtual(index)}
 		}
 		names[p.name+"."+service.Domain] = addresses
 	}

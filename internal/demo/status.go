@@ -89,7 +89,7 @@ func (s *Shop) Status(ctx context.Context) Status {
 	for index, p := range s.plans {
 		entry := ServiceStatus{Name: p.name, Protocol: p.protocol, Version: p.version, Port: p.port}
 		if p.virtual {
-			entry.Virtual = virtualAddress(index).String()
+			entry.Virtual = s.network.virtual(index).String()
 		}
 		for _, i := range s.of(p.name) {
 			entry.Instances = append(entry.Instances, i.status(ctx))

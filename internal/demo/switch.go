@@ -191,7 +191,7 @@ func (s *Shop) setVirtual() error {
 		for _, call := range i.spec.Calls {
 			if index := s.index(call.To); s.plans[index].virtual {
 				translations = append(translations, translation{
-					virtual:   netip.AddrPortFrom(virtualAddress(index), call.Port),
+					virtual:   netip.AddrPortFrom(s.network.virtual(index), call.Port),
 					instances: s.addresses(call.To),
 				})
 			}

@@ -19,6 +19,9 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/testkit"
 )
 
+// shopName sets these tests' shop apart from any other on this host.
+const shopName = "tested"
+
 // How long an anomaly may take to appear and to end: generous, for a machine that is busy with other things.
 const (
 	appears = 45 * time.Second
@@ -30,7 +33,7 @@ const (
 // the edge that the demo names, with its end.
 func TestFaults(t *testing.T) {
 	testkit.RequireRoot(t)
-	a := up(t, "--demo")
+	a := up(t, "--demo", "--shop", shopName)
 	testkit.Eventually(t, learns, a.learning)
 	require.Empty(t, a.openAnomalies(), "before any fault")
 	for _, fault := range a.faults() {
@@ -45,10 +48,10 @@ func TestQuiet(t *testing.T) {
 	if testkit.Full() {
 		watch = 30 * time.Minute
 	}
-	a := up(t, "--demo")
+	a := up(t, "--demo", "--shop", shopName)
 	testkit.Eventually(t, learns, a.learning)
 	time.Sleep(watch)
-	answer, err := a.client.ListAnomalies(t.Context(), &queryv1.ListAnomaliesRequest{Ended: true, Limit: 1000})
+	answer, err := a.client.ListAnomalies(t.Context(), &queryv1.ListAnomaliesRequest{Filter: inShop(), Ended: true, Limit: 1000})
 	require.NoError(t, err)
 	require.Empty(t, answer.GetAnomalies(), "%v", answer)
 	status, err := a.client.GetStatus(t.Context(), &queryv1.GetStatusRequest{})
@@ -75,7 +78,7 @@ func (a *aeolus) faults() []listedFault {
 // demo runs `aeolus demo ...` against the running shop.
 func (a *aeolus) demo(args ...string) []byte {
 	a.t.Helper()
-	all := append([]string{"demo", "--run-dir", filepath.Join(a.dir, "run")}, args...)
+	all := append([]string{"demo", "--state-dir", filepath.Join(a.dir, "run", "demo")}, args...)
 	out, err := exec.Command(binary, all...).Output()
 	require.NoError(a.t, err, "aeolus %s", strings.Join(all, " "))
 	return out
@@ -121,9 +124,12 @@ func (a *aeolus) tryFault(t *testing.T, fault listedFault) {
 	})
 }
 
+// inShop leaves out whatever else this host does.
+func inShop() *queryv1.Filter { return &queryv1.Filter{Namespace: shopName} }
+
 func (a *aeolus) openAnomalies() []*queryv1.Anomaly {
 	a.t.Helper()
-	answer, err := a.client.ListAnomalies(a.t.Context(), &queryv1.ListAnomaliesRequest{Limit: 1000})
+	answer, err := a.client.ListAnomalies(a.t.Context(), &queryv1.ListAnomaliesRequest{Filter: inShop(), Limit: 1000})
 	require.NoError(a.t, err)
 	return answer.GetAnomalies()
 }
