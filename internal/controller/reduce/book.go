@@ -122,29 +122,38 @@ func at(claims []claim, when time.Time, node string) (claim, bool) {
 
 // server names who serves an address and port, as seen from a namespace.
 func (b *book) server(place netip.AddrPort, node string, netns uint32, when time.Time) *graph.Node {
+	listener, owner := b.listener(place, node, netns, when)
+	if listener != nil {
+		return listener
+	}
+	return owner
+}
+
+// listener names who listens on, or has served from, an address and port, and who owns the address.
+func (b *book) listener(place netip.AddrPort, node string, netns uint32, when time.Time) (listener, owner *graph.Node) {
 	where := scopeOf(place.Addr(), node, netns)
 	key := placeKey{where, place.Addr(), place.Port()}
 	if c, ok := at(b.ports[key], when, node); ok && c.who != nil {
-		return c.who
+		return c.who, nil
 	}
-	owner, known := at(b.places[placeKey{where, place.Addr(), 0}], when, node)
+	held, known := at(b.places[placeKey{where, place.Addr(), 0}], when, node)
 	if !known && where != (scope{}) {
 		// A loopback address needs nobody to say that it belongs to its namespace.
-		owner, known = claim{node: node, netns: netns}, true
+		held, known = claim{node: node, netns: netns}, true
 	}
 	if !known {
-		return nil
+		return nil, nil
 	}
 	for _, any := range [...]netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
 		if place.Addr().Is6() && any.Is4() {
 			continue
 		}
-		key = placeKey{scope{owner.node, owner.netns}, any, place.Port()}
+		key = placeKey{scope{held.node, held.netns}, any, place.Port()}
 		if c, ok := at(b.ports[key], when, node); ok && c.who != nil {
-			return c.who
+			return c.who, held.who
 		}
 	}
-	return owner.who
+	return nil, held.who
 }
 
 // listens tells whether somebody listens, or has served, on an address and port of a namespace.

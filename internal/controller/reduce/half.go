@@ -27,6 +27,8 @@ type half struct {
 	failure       model.Failure
 
 	opened, established, closed, adopted, own bool
+	// certain: the role is known, and not guessed.
+	certain bool
 
 	pid     uint32
 	process string

@@ -34,15 +34,21 @@ func (r *Reducer) locate(event *model.Event, now time.Time) Located {
 		role: event.Role, start: event.Time, own: event.Own || event.Endpoint.Own, netns: event.Endpoint.NetNS,
 	}
 	h.who = r.graph.Workload(event.Endpoint, h.local.Addr(), now)
-	if h.role == model.RoleUnknown {
+	known := r.halves[h.key]
+	if known != nil && (known.local != h.local || known.remote != h.remote) {
+		known = nil
+	}
+	switch {
+	case known != nil:
+		h.role = known.role
+	case h.role == model.RoleUnknown, h.role == model.RoleClient && event.Kind == model.EventReset:
 		h.role = r.roleOf(&model.Flow{}, h)
 	}
 	located := Located{First: true, Role: h.role}
 	if event.Kind == model.EventReset {
 		located.First = r.resets.first(recentKey{h.joinKey(), h.serverAddress().Port()}, event.Time, 2*time.Second)
 	}
-	if known := r.halves[h.key]; known != nil && known.local == h.local && known.remote == h.remote {
-		located.Role = known.role
+	if known != nil {
 		if known.joined.edge != nil {
 			located.Edge = known.joined.edge
 			return located

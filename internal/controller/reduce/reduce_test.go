@@ -317,19 +317,6 @@ func TestReduce_adoptedByAgentsAtDifferentTimes(t *testing.T) {
 	require.EqualValues(t, 1, b.edges()["a -> b"].Open)
 }
 
-func TestReduce_roleOfWhatWasFoundHalfClosed(t *testing.T) {
-	b := newBench(reduce.Config{})
-	server := who("b", "n1", 2)
-	c, s := pair(who("a", "n1", 1), server, "10.0.0.1:40000", "10.0.0.2:80", 1)
-	c.Adopted, c.Opened, c.Established = true, false, false
-	s.Adopted, s.Established, s.Role = true, false, model.RoleClient
-	b.apply(&model.Batch{
-		Node: "n1", Flows: []model.Flow{s, c}, Listeners: []model.BoundListener{{Local: addr("0.0.0.0:80"), Endpoint: server}},
-	})
-	b.pass(3 * time.Second)
-	require.ElementsMatch(t, []string{"a -> b"}, names(b.edges()))
-}
-
 func TestReduce_restartedAndLostAgents(t *testing.T) {
 	b := newBench(reduce.Config{})
 	c, s := pair(who("a", "n1", 1), who("b", "n1", 2), "10.0.0.1:40000", "10.0.0.2:80", 1)

@@ -178,9 +178,11 @@ func (r *Reducer) row(batch *model.Batch, flow *model.Flow, workloads *workloads
 	moved := !fresh && h.who != who
 	h.take(flow, who)
 	if fresh {
+		h.certain = certain(flow)
 		h.role = r.roleOf(flow, h)
 		r.witness(h, when)
 		r.place(h, now)
+		r.turn(h, now)
 	}
 	j := h.joined
 	if moved && j.edge != nil {
@@ -196,24 +198,6 @@ func (r *Reducer) row(batch *model.Batch, flow *model.Flow, workloads *workloads
 		j.until = now.Add(r.config.Wait)
 		r.waiting.push(j)
 	}
-}
-
-// roleOf is the role of a half, guessed where the agent does not know it. Who sent no SYN that was seen, and has a port
-// on which somebody listens there, is a server, whatever the agent made of a socket that it found half closed.
-func (r *Reducer) roleOf(flow *model.Flow, h *half) model.Role {
-	if flow.Role == model.RoleServer || (flow.Role == model.RoleClient && (flow.Opened || flow.Failure != model.FailureNone)) {
-		return flow.Role
-	}
-	if r.book.listens(h.local, h.key.node, h.netns) {
-		return model.RoleServer
-	}
-	if flow.Role != model.RoleUnknown {
-		return flow.Role
-	}
-	if h.local.Port() < ephemeral && h.remote.Port() >= ephemeral {
-		return model.RoleServer
-	}
-	return model.RoleClient
 }
 
 // witness notes who was seen at an address.
