@@ -59,7 +59,7 @@ type Anomaly struct {
 	Closed time.Time
 	// Since is when it began: the first event that counts into it, where there is one.
 	Since time.Time
-	// Cause is the kind of event that was seen most.
+	// Cause is the kind of event that was seen most of late.
 	Cause  model.EventKind
 	Events uint64
 	// Value and Usual are the figure that it is about, and what that was before; ratios are shares of one.

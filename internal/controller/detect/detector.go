@@ -5,6 +5,7 @@ package detect
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,22 +63,33 @@ type run struct {
 	first, last time.Time
 	arrived     time.Time
 	count       uint64
-	causes      map[model.EventKind]uint64
+	// How often each kind was seen; what is older counts less.
+	causes map[model.EventKind]float64
 }
 
-// pause ends a run of failures.
-const pause = 3 * time.Second
+const (
+	// pause ends a run of failures.
+	pause = 3 * time.Second
+	// halfLife is after how long what was seen counts half when it is told what fails now.
+	halfLife = 3 * time.Second
+)
 
 func (r *run) add(kind model.EventKind, n uint64, at, arrived time.Time) {
 	if r.count == 0 || arrived.Sub(r.arrived) > pause {
-		*r = run{first: at, causes: map[model.EventKind]uint64{}}
+		*r = run{first: at, arrived: arrived, causes: map[model.EventKind]float64{}}
+	}
+	if passed := arrived.Sub(r.arrived); passed > 0 {
+		fade := math.Exp2(-passed.Seconds() / halfLife.Seconds())
+		for cause := range r.causes {
+			r.causes[cause] *= fade
+		}
 	}
 	r.count += n
 	r.last, r.arrived = at, arrived
-	r.causes[kind] += n
+	r.causes[kind] += float64(n)
 }
 
-// cause is the kind of event seen most.
+// cause is the kind of event seen most of late.
 func (r *run) cause() model.EventKind {
 	var best model.EventKind
 	for kind, n := range r.causes {

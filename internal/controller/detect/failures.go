@@ -67,6 +67,11 @@ func (s *state) failureShare(now time.Time) float64 {
 		long := s.window.last(now, remembered-2)
 		return s.estimate(&s.failures, s.perSecond(long.opens, now), now)
 	}
+	if rows.failed == 0 {
+		// Events tell of failures whose rows are late or lost: what has failed is at least a share of all attempts.
+		recent := s.window.last(now, shareWindow)
+		return min(1, max(float64(recent.failures()), 1)/max(s.attempts(now, shareWindow), 1))
+	}
 	return min(1, float64(rows.failed)/float64(rows.opens))
 }
 
