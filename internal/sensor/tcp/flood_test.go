@@ -99,7 +99,7 @@ func TestSmallRings(t *testing.T) {
 	page := fmt.Sprint(os.Getpagesize())
 	settings := p.scope()
 	settings.Parameters = map[string]string{
-		"urgent_ring": page, "bulk_ring": page, "walk": "1h", "full_walk": "1h", "owner_rate": "100", "cpu_rate": "100000",
+		"urgent_ring": page, "bulk_ring": page, "poll": "10ms", "walk": "1h", "full_walk": "1h", "owner_rate": "100", "cpu_rate": "100000",
 	}
 	run := start(t, settings)
 	listener := listen(t, p.server, "tcp4", "10.99.0.2:0")

@@ -167,7 +167,7 @@ func (r *run) readBulk(ctx context.Context) error {
 	began := time.Now()
 	nextWalk, nextFull := began.Add(p.walk), began.Add(p.fullWalk)
 	for ctx.Err() == nil {
-		if err := r.bulk.Batch(time.Now().Add(p.poll), r.collect); err != nil {
+		if err := r.bulk.Batch(earlier(time.Now().Add(p.poll), nextWalk.Add(leastWait)), r.collect); err != nil {
 			return err
 		}
 		r.deliver()
@@ -191,6 +191,16 @@ func (r *run) readBulk(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// leastWait is the least that the ring's reader can wait: it would turn round and round for the rest of a millisecond.
+const leastWait = time.Millisecond
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // collect decodes a bulk record into the batch.

@@ -23,7 +23,7 @@ type parameters struct {
 func parse(given map[string]string) (parameters, error) {
 	p := parameters{
 		urgentRing: 256 << 10, bulkRing: 4 << 20, ownerRate: 200, cpuRate: 500,
-		poll: 50 * time.Millisecond, walk: time.Second, fullWalk: 30 * time.Second,
+		poll: 200 * time.Millisecond, walk: time.Second, fullWalk: 30 * time.Second,
 	}
 	setters := map[string]func(string) error{
 		"urgent_ring": ringSize(&p.urgentRing),
