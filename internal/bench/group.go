@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/aeolus-ebpf/aeolus/internal/units"
 )
 
 // hierarchies are where the host's cgroups can be made; what there is not is empty.
@@ -149,31 +151,53 @@ func removeLeftGroups(root string) {
 	}
 }
 
-// held is what the group holds in memory, in the words of the budget: anonymous, mapped, and the kernel's, in which BPF maps
-// and what they keep for sockets are. With says by which version of cgroups.
-func (g *group) held() (bytes float64, with string, err error) {
+// memory is what a group holds, in the words of the budget.
+type memory struct {
+	// Anonymous pages, and the kernel's, in which BPF maps and what they keep for sockets are, by the cgroup's account.
+	anonymous, kernel float64
+	// Mapped pages of files. A cgroup counts those that it was first to read, so this is what the process has mapped.
+	mapped float64
+	// by says which account that is.
+	by string
+}
+
+func (m memory) sum() float64 { return m.anonymous + m.kernel + m.mapped }
+
+func (m memory) String() string {
+	return fmt.Sprintf("anonymous %s, kernel %s (%s), mapped %s", units.Bytes(m.anonymous), units.Bytes(m.kernel), m.by, units.Bytes(m.mapped))
+}
+
+// held reads what the group holds; pid is its only process.
+func (g *group) held(pid int) (memory, error) {
 	if g.memory == "" {
-		return 0, "", errors.New("reading a cgroup's memory: no memory controller is mounted")
+		return memory{}, errors.New("reading a cgroup's memory: no memory controller is mounted")
 	}
 	stat, err := readStat(filepath.Join(g.memory, "memory.stat"))
 	if err != nil {
-		return 0, "", fmt.Errorf("reading a cgroup's memory: %w", err)
+		return memory{}, fmt.Errorf("reading a cgroup's memory: %w", err)
 	}
+	process, err := readStat(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return memory{}, fmt.Errorf("reading the memory of process %d: %w", pid, err)
+	}
+	const kilobyte = 1 << 10
+	held := memory{mapped: (process["RssFile"] + process["RssShmem"]) * kilobyte}
 	if kernel, ok := stat["kernel"]; ok {
-		return stat["anon"] + stat["file_mapped"] + kernel, "cgroup v2: anon + file_mapped + kernel", nil
+		held.anonymous, held.kernel, held.by = stat["anon"], kernel, "cgroup v2"
+		return held, nil
 	}
 	kernel, err := os.ReadFile(filepath.Join(g.memory, "memory.kmem.usage_in_bytes"))
-	if err != nil {
-		return 0, "", fmt.Errorf("reading a cgroup's memory: %w", err)
+	if err == nil {
+		held.kernel, err = strconv.ParseFloat(strings.TrimSpace(string(kernel)), 64)
 	}
-	inKernel, err := strconv.ParseFloat(strings.TrimSpace(string(kernel)), 64)
 	if err != nil {
-		return 0, "", fmt.Errorf("reading a cgroup's memory: %w", err)
+		return memory{}, fmt.Errorf("reading a cgroup's memory: %w", err)
 	}
-	return stat["rss"] + stat["mapped_file"] + inKernel, "cgroup v1: rss + mapped_file + kmem", nil
+	held.anonymous, held.by = stat["rss"], "cgroup v1"
+	return held, nil
 }
 
-// readStat reads lines of a name and a number.
+// readStat reads lines of a name and a number, whatever is between and behind.
 func readStat(path string) (map[string]float64, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -181,9 +205,12 @@ func readStat(path string) (map[string]float64, error) {
 	}
 	numbers := map[string]float64{}
 	for line := range strings.Lines(string(text)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if number, err := strconv.ParseFloat(value, 64); err == nil {
-			numbers[name] = number
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			continue
+		}
+		if number, err := strconv.ParseFloat(fields[1], 64); err == nil {
+			numbers[strings.TrimSuffix(fields[0], ":")] = number
 		}
 	}
 	return numbers, nil

@@ -74,7 +74,7 @@ type overheadMeasures struct {
 	bed          *bed
 	size         overheadSize
 	off, on, bpf figures
-	memoryBy     string
+	memory       memory
 	others       int
 }
 
@@ -107,12 +107,12 @@ func (m *overheadMeasures) state(ctx context.Context, watched bool) (err error) 
 	if agent == nil {
 		return nil
 	}
-	held, by, err := agent.group.held()
+	held, err := agent.group.held(agent.pid())
 	if err != nil {
 		return err
 	}
-	m.memoryBy = by
-	into.add("memory", held)
+	m.memory = held
+	into.add("memory", held.sum())
 	return nil
 }
 
@@ -243,7 +243,7 @@ func (m *overheadMeasures) rows() []Row {
 			Measured(load.name+": agent's CPU", Share, m.on[load.name+"/agent"]).WithNote("of one CPU"))
 	}
 	rows = append(rows,
-		Measured("agent's memory", Bytes, m.on["memory"]).WithNote("%s", m.memoryBy),
+		Measured("agent's memory", Bytes, m.on["memory"]).WithNote("last: %s", m.memory),
 		Measured("an account's own cost, subtracted per run", Seconds, m.bpf["self"]),
 		Measured("other tcp sensors on this kernel", Count, []float64{float64(m.others)}).WithNote("on in both states; %s", loadNote()))
 	return rows

@@ -102,8 +102,8 @@ func (m *pollingMeasures) all(ctx context.Context) error {
 	}
 	m.rows = append(m.rows, Measured("no connections: agent's CPU", Share, m.idle).WithNote("of one CPU"))
 	steps := []func(context.Context) error{m.walk}
-	for i, count := range m.size.levels {
-		step := func(ctx context.Context) error { return m.level(ctx, count, i == len(m.size.levels)-1) }
+	for _, count := range m.size.levels {
+		step := func(ctx context.Context) error { return m.level(ctx, count) }
 		if count < m.size.walk {
 			steps = append([]func(context.Context) error{step}, steps...)
 		} else {
@@ -185,11 +185,11 @@ func (m *pollingMeasures) walk(ctx context.Context) error {
 		Measured(name+": CPU of the walk, a second", Seconds, walks).WithGoal(goalWalk).
 			WithNote("the agent's CPU, less that without connections"),
 		Measured(name+": the walk's program, a second", Seconds, []float64{program}).WithNote("the kernel's account; part of the above"))
-	return nil
+	return m.memory(name)
 }
 
 // level measures at one number of connections.
-func (m *pollingMeasures) level(ctx context.Context, count int, last bool) error {
+func (m *pollingMeasures) level(ctx context.Context, count int) error {
 	if err := m.grow(ctx, count, busyShare); err != nil {
 		return err
 	}
@@ -222,15 +222,16 @@ func (m *pollingMeasures) level(ctx context.Context, count int, last bool) error
 			WithNote("of one CPU; agent, and its programs in others' contexts (%s)", units.Percent(Median(programs))),
 		Compared(name+": CPU, against polling back to back", Share, ours, fast).WithRatioGoal(goalAgainstPolling).WithNote("of one CPU"),
 		Measured(name+": interval that polling back to back reached", Seconds, reached))
-	held, by, err := m.agent.group.held()
+	return m.memory(name)
+}
+
+// memory measures what the agent holds at this number of connections.
+func (m *pollingMeasures) memory(when string) error {
+	held, err := m.agent.group.held(m.agent.pid())
 	if err != nil {
 		return err
 	}
-	row := Measured(name+": agent's memory", Bytes, []float64{held}).WithNote("%s; both ends of each are here", by)
-	if last {
-		row = row.WithGoal(goalMemory)
-	}
-	m.rows = append(m.rows, row)
+	m.rows = append(m.rows, Measured(when+": agent's memory", Bytes, []float64{held.sum()}).WithGoal(goalMemory).WithNote("%s", held))
 	return nil
 }
 
