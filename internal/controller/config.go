@@ -38,10 +38,20 @@ type Config struct {
 	Detect detect.Config
 	// Assignments are what every agent runs; the tcp sensor unless given.
 	Assignments []assign.Assignment
-	Logger      *slog.Logger
+	// MaxClients is how many connections are served at once at HTTPListen, and as many at UnixSocket, MaxWatchers how many
+	// streams may be watched at once, and Patience how long whoever asks may take to send a question, or to take a part of
+	// the answer. Zero stands for the default.
+	MaxClients, MaxWatchers int
+	Patience                time.Duration
+	Logger                  *slog.Logger
 	// Now is the clock; time.Now unless given.
 	Now func() time.Time
 }
+
+const (
+	defaultClients  = 1024
+	defaultPatience = 20 * time.Second
+)
 
 func (c Config) check() error {
 	if c.Logger == nil {

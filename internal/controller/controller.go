@@ -45,6 +45,12 @@ func New(config Config) (*Controller, error) {
 		// A place without a name is shown without one.
 		config.Name, _ = os.Hostname()
 	}
+	if config.MaxClients <= 0 {
+		config.MaxClients = defaultClients
+	}
+	if config.Patience <= 0 {
+		config.Patience = defaultPatience
+	}
 	if config.Assignments == nil {
 		config.Assignments = assignments.Default()
 	}
@@ -57,6 +63,7 @@ func New(config Config) (*Controller, error) {
 	c.book = assignments.New(config.Assignments, config.Now)
 	c.service = query.New(query.Config{
 		Name: config.Name, Version: config.Version, Engine: c.engine, Ledger: c.ledger, Agents: c.agents,
+		MaxWatchers: config.MaxWatchers,
 	})
 	if config.GRPCListen == "" {
 		return c, nil
@@ -101,10 +108,10 @@ func (c *Controller) Run(ctx context.Context) error {
 		}
 		guard := query.Guard{Token: c.config.Token, Names: c.config.Names, Port: port}
 		handler := guard.Wrap(c.service.Handler(c.pages()))
-		group.Go(func() error { return serve(ctx, opened.http, handler) })
+		group.Go(func() error { return c.serve(ctx, opened.http, handler) })
 	}
 	if opened.unix != nil {
-		group.Go(func() error { return serve(ctx, opened.unix, c.service.Handler(nil)) })
+		group.Go(func() error { return c.serve(ctx, opened.unix, c.service.Handler(nil)) })
 	}
 	c.ready <- opened.addresses()
 	c.config.Logger.Info("the controller is ready", "grpc", opened.addresses().GRPC, "http", opened.addresses().HTTP,
@@ -120,8 +127,8 @@ func (c *Controller) pages() http.Handler {
 }
 
 // serve serves a listener until the context ends. Streams are ended rather than waited for: whoever watches starts anew.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := query.NewServer(handler)
+func (c *Controller) serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := query.NewServer(handler, c.config.Patience)
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -133,7 +140,7 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 			_ = server.Close()
 		}
 	})
-	err := server.Serve(listener)
+	err := server.Serve(newBoundedListener(listener, c.config.MaxClients))
 	if !stop() {
 		<-stopped
 	}

@@ -7,8 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"connectrpc.com/connect"
@@ -233,4 +235,102 @@ func TestHTTP_slowWatcher(t *testing.T) {
 	require.Less(t, time.Since(before), 3*time.Second)
 	p.done = make(chan error, 1)
 	p.done <- nil
+}
+
+// open sends raw bytes on a connection of its own.
+func open(t *testing.T, address, text string) net.Conn {
+	t.Helper()
+	connection, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = connection.Close() })
+	_, err = io.WriteString(connection, text)
+	require.NoError(t, err)
+	return connection
+}
+
+// TestHTTP_bodiesThatNeverCome holds connections open by a body that was announced, with a token and without one.
+func TestHTTP_bodiesThatNeverCome(t *testing.T) {
+	p := start(t, func(c *controller.Config) { c.Patience = 300 * time.Millisecond })
+	for name, headers := range map[string]string{
+		"without a token": "", "with a token": "Authorization: Bearer " + token + "\r\n", "a page": "",
+	} {
+		method, path := "POST", statusPath
+		if name == "a page" {
+			method, path = "GET", "/healthz"
+		}
+		connection := open(t, p.addresses.HTTP, method+" "+path+" HTTP/1.1\r\nHost: "+p.addresses.HTTP+"\r\n"+headers+
+			"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+		ended := make(chan struct{})
+		go func() {
+			// A byte now and then must not prolong it.
+			for {
+				select {
+				case <-ended:
+					return
+				case <-time.After(50 * time.Millisecond):
+					_, _ = io.WriteString(connection, " ")
+				}
+			}
+		}()
+		require.NoError(t, connection.SetReadDeadline(time.Now().Add(10*time.Second)))
+		_, err := io.Copy(io.Discard, connection)
+		close(ended)
+		if err != nil {
+			require.NotErrorIs(t, err, os.ErrDeadlineExceeded, name)
+		}
+	}
+}
+
+// TestHTTP_answersThatNobodyTakes asks for more than fits between the two, and takes none of it.
+func TestHTTP_answersThatNobodyTakes(t *testing.T) {
+	p := start(t, func(c *controller.Config) {
+		c.Patience = 300 * time.Millisecond
+		c.Assets = fstest.MapFS{"index.html": {Data: make([]byte, 64<<20)}}
+	})
+	connection := open(t, p.addresses.HTTP, "GET / HTTP/1.1\r\nHost: "+p.addresses.HTTP+"\r\nAuthorization: Bearer "+token+"\r\n\r\n")
+	testkit.Eventually(t, 10*time.Second, func() string {
+		// What is written to a connection that the other side has let go of is answered by a reset.
+		if _, err := connection.Write([]byte("\r\n")); err != nil {
+			return ""
+		}
+		return "it is still waited for"
+	})
+}
+
+// TestHTTP_connectionsAreBounded has more clients than there is room for: those beyond it wait, and none is forgotten.
+func TestHTTP_connectionsAreBounded(t *testing.T) {
+	p := start(t, func(c *controller.Config) { c.MaxClients = 8; c.Patience = 300 * time.Millisecond })
+	for range 50 {
+		open(t, p.addresses.HTTP, "")
+	}
+	code, _, _ := p.ask(t, http.MethodGet, "/healthz", "", nil)
+	require.Equal(t, 200, code, "those who say nothing are let go of")
+}
+
+// TestHTTP_watchersAreBounded asks for more streams than there are places.
+func TestHTTP_watchersAreBounded(t *testing.T) {
+	p := start(t, func(c *controller.Config) { c.MaxWatchers = 2 })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for n := range 3 {
+		stream, err := p.query().WatchGraph(ctx, &queryv1.GetGraphRequest{})
+		require.NoError(t, err)
+		if n < 2 {
+			require.True(t, stream.Receive())
+			continue
+		}
+		require.False(t, stream.Receive())
+		require.Equal(t, connect.CodeResourceExhausted, connect.CodeOf(stream.Err()))
+	}
+	cancel()
+	testkit.Eventually(t, 5*time.Second, func() string {
+		again, stop := context.WithCancel(t.Context())
+		defer stop()
+		stream, err := p.query().WatchGraph(again, &queryv1.GetGraphRequest{})
+		require.NoError(t, err)
+		if !stream.Receive() {
+			return "the places are not given back: " + stream.Err().Error()
+		}
+		return ""
+	})
 }

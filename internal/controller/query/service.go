@@ -23,15 +23,23 @@ type Config struct {
 	Ledger        *loss.Ledger
 	// Agents tells of the agents that have attached; it may be nil.
 	Agents func() []*queryv1.Agent
+	// MaxWatchers is how many streams may be watched at once; 256 unless given.
+	MaxWatchers int
 }
 
 // Service answers questions. It implements queryv1connect.QueryServiceHandler.
 type Service struct {
 	config Config
+	places places
 }
 
 // New makes a service.
-func New(config Config) *Service { return &Service{config: config} }
+func New(config Config) *Service {
+	if config.MaxWatchers <= 0 {
+		config.MaxWatchers = defaultWatchers
+	}
+	return &Service{config: config, places: make(places, config.MaxWatchers)}
+}
 
 // GetStatus tells what is watched, by which agents, and what was lost.
 func (s *Service) GetStatus(context.Context, *queryv1.GetStatusRequest) (*queryv1.Status, error) {

@@ -75,13 +75,13 @@ func run(o options) error {
 	root := http.NewServeMux()
 	root.Handle("/", query.Guard{Token: o.token, Port: port}.Wrap(handler))
 	root.HandleFunc("POST /fault", switchFault(world))
-	server := query.NewServer(root)
+	server := query.NewServer(root, 20*time.Second)
 	if o.unix != "" {
 		socket, err := net.Listen("unix", o.unix)
 		if err != nil {
 			return fmt.Errorf("listening: %w", err)
 		}
-		go func() { _ = query.NewServer(handler).Serve(socket) }()
+		go func() { _ = query.NewServer(handler, 20*time.Second).Serve(socket) }()
 	}
 	fmt.Printf("http://%s/?token=%s\n", listener.Addr(), o.token)
 	go func() {
