@@ -19,6 +19,8 @@ type entry struct {
 
 	endpoint *model.Endpoint
 	resolved model.Owner
+	// told is the endpoint of the flow before.
+	told *model.Endpoint
 }
 
 func newEntry(snapshot *model.Connection) *entry {

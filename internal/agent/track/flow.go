@@ -71,9 +71,12 @@ func (t *Table) flow(e *entry, anchor Anchor) (model.Flow, bool) {
 	if closed {
 		flow.End = anchor.Time(either(c.Closed, c.Taken))
 	}
-	if !flow.Opened && !flow.Established && !flow.Closed && flow.Failure == model.FailureNone && flow.Delta.IsZero() {
+	// A connection that is still gets its own process' name as well, once that is known.
+	renamed := e.told != nil && e.told != e.endpoint
+	if !flow.Opened && !flow.Established && !flow.Closed && !renamed && flow.Failure == model.FailureNone && flow.Delta.IsZero() {
 		return model.Flow{}, false
 	}
+	e.told = e.endpoint
 	e.openedReported = e.openedReported || flow.Opened
 	e.establishedReported = e.establishedReported || flow.Established
 	e.failedReported = e.failedReported || flow.Failure != model.FailureNone

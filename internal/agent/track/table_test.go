@@ -207,6 +207,21 @@ func TestAcceptedSocketsGetTheirProcess(t *testing.T) {
 	require.Equal(t, "process-42", b.one().Endpoint.Workload, "a socket without a process is still its last one's")
 }
 
+func TestStillConnectionsGetTheirProcess(t *testing.T) {
+	b := newBench(t, 10)
+	c := client(1, model.PhaseEstablished, 100)
+	c.Role, c.Owner.Inherited = model.RoleServer, true
+	b.see(c)
+	require.Equal(t, "process-42", b.one().Endpoint.Workload)
+	c.Owner.PID, c.Owner.Inherited = 43, false
+	b.see(c)
+	flow := b.one()
+	require.Equal(t, "process-43", flow.Endpoint.Workload)
+	require.True(t, flow.Delta.IsZero())
+	b.see(c)
+	require.Empty(t, b.take(), "nothing has happened")
+}
+
 func TestClosedDoesNotRise(t *testing.T) {
 	b := newBench(t, 10)
 	b.see(client(1, model.PhaseEstablished, 10))
