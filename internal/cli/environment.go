@@ -34,6 +34,21 @@ func (p *places) flags(a *app, flags *pflag.FlagSet) {
 	group(flags, "Where it listens", "listen")
 }
 
+// absolute makes the directories independent of where this process runs, so that what is printed can be used elsewhere.
+func (p *places) absolute() error {
+	for _, directory := range []*string{&p.data, &p.run} {
+		if *directory == "" {
+			return usagef("--data-dir and --run-dir cannot be empty")
+		}
+		path, err := filepath.Abs(*directory)
+		if err != nil {
+			return fmt.Errorf("finding %s: %w", *directory, err)
+		}
+		*directory = path
+	}
+	return nil
+}
+
 // dataDirectory is where a controller started by this user keeps its data.
 func (a *app) dataDirectory() string {
 	if a.Root {

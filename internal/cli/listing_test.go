@@ -5,6 +5,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -68,11 +69,26 @@ func TestListings_since(t *testing.T) {
 	require.Contains(t, got.out, `"a1"`)
 }
 
+func TestSession_relativePaths(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.Mkdir("run", 0o700))
+	defer new(fake).serve(t, filepath.Join("run", socketName))()
+	for _, where := range []string{"run/" + socketName, "./run/" + socketName, "unix://run/" + socketName, "run/../run/" + socketName} {
+		require.Equal(t, exitOK, run(t, nil, "edges", "--controller", where).code, where)
+	}
+	t.Chdir("run")
+	require.Equal(t, exitOK, run(t, nil, "edges", "--controller", socketName).code)
+	require.Equal(t, exitUsage, run(t, nil, "edges", "--controller", "nothing").code)
+}
+
 func TestSession_errorsSayWhatToDo(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "none.sock")
 	got := run(t, map[string]string{"AEOLUS_CONTROLLER": missing}, "edges")
 	require.Equal(t, result{code: exitFailure, err: "aeolus: asking the controller at " + missing +
 		": no such file or directory (no controller runs there: start one with aeolus up, or name another with --controller)\n"}, got)
+
+	got = run(t, nil, "edges", "--controller=r1/none.sock")
+	require.Contains(t, got.err, "asking the controller at r1/none.sock: no such file or directory (no controller runs there")
 
 	where := (&fake{token: "secret"}).start(t)
 	got = run(t, nil, "edges", where)

@@ -51,7 +51,7 @@ func (a *app) dial() (*session, error) {
 	if address == "" {
 		address = a.defaultSocket()
 	}
-	if socket, ok := strings.CutPrefix(address, "unix://"); ok || strings.HasPrefix(address, "/") {
+	if socket, ok := socketPath(address); ok {
 		return a.dialSocket(socket), nil
 	}
 	parsed, err := url.Parse(address)
@@ -65,6 +65,21 @@ func (a *app) dial() (*session, error) {
 	}
 	base := parsed.Scheme + "://" + parsed.Host
 	return a.newSession(base, base, token, &http.Transport{ResponseHeaderTimeout: 30 * time.Second}), nil
+}
+
+// socketPath tells whether an address is a socket's path: it says so, it has a slash and no scheme, or a socket is there.
+func socketPath(address string) (string, bool) {
+	if path, ok := strings.CutPrefix(address, "unix://"); ok {
+		return path, true
+	}
+	if strings.Contains(address, "://") {
+		return "", false
+	}
+	if strings.ContainsRune(address, filepath.Separator) {
+		return address, true
+	}
+	info, err := os.Stat(address)
+	return address, err == nil && info.Mode().Type() == os.ModeSocket
 }
 
 func (a *app) dialSocket(path string) *session {

@@ -62,6 +62,9 @@ Each flag can stand in a YAML file under its own name (--config), or in the envi
 		if err := a.configure(cmd, flags.file); err != nil {
 			return err
 		}
+		if err := flags.places.absolute(); err != nil {
+			return err
+		}
 		return a.up(cmd.Context(), flags)
 	}
 	return cmd

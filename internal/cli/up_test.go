@@ -35,7 +35,8 @@ func TestUp_reportsAndIsAsked(t *testing.T) {
 	testkit.RequireRoot(t)
 	directory := t.TempDir()
 	runDir, data := filepath.Join(directory, "run"), filepath.Join(directory, "data")
-	out, errs, stop := start(t, "up", "--data-dir", data, "--run-dir", runDir, "--listen", "127.0.0.1:0", "--token", "given", "--node", "here")
+	t.Chdir(directory)
+	out, errs, stop := start(t, "up", "--data-dir", data, "--run-dir", "run", "--listen", "127.0.0.1:0", "--token", "given", "--node", "here")
 	testkit.Eventually(t, 30*time.Second, out.has("\n  or "))
 	require.Empty(t, errs.String())
 	for _, line := range []string{
