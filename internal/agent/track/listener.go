@@ -4,6 +4,7 @@ package track
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
@@ -15,7 +16,16 @@ type listeners struct {
 	most     int
 	stage    *loss.Stage
 	byCookie map[uint64]*listening
+	byPort   map[port]*listening
 }
+
+// port is where somebody listens, whatever the address.
+type port struct {
+	netns  uint32
+	number uint16
+}
+
+func (l *listening) port() port { return port{l.Owner.NetNS, l.Local.Port()} }
 
 type listening struct {
 	model.Listener
@@ -23,7 +33,7 @@ type listening struct {
 }
 
 func newListeners(most int, stage *loss.Stage) listeners {
-	return listeners{most: most, stage: stage, byCookie: map[uint64]*listening{}}
+	return listeners{most: most, stage: stage, byCookie: map[uint64]*listening{}, byPort: map[port]*listening{}}
 }
 
 func (l *listeners) note(listener *model.Listener, now uint64) {
@@ -36,6 +46,7 @@ func (l *listeners) note(listener *model.Listener, now uint64) {
 	}
 	if known != nil {
 		known.seen, known.Listener = now, *listener
+		l.byPort[known.port()] = known
 		return
 	}
 	l.stage.In(1)
@@ -43,10 +54,34 @@ func (l *listeners) note(listener *model.Listener, now uint64) {
 		l.stage.Drop("table-full", 1)
 		return
 	}
-	l.byCookie[listener.Cookie] = &listening{*listener, now}
+	known = &listening{*listener, now}
+	l.byCookie[listener.Cookie] = known
+	l.byPort[known.port()] = known
+}
+
+// owner names the process of an accepted connection of which the kernel knows none, by who listens on its port. Such are
+// those of multipath listeners older than the agent, which Go's servers are: their sockets do not pass the owner on.
+func (l *listeners) owner(c *model.Connection) (model.Owner, bool) {
+	if c.Role != model.RoleServer || c.Owner.PID != 0 {
+		return model.Owner{}, false
+	}
+	known := l.byPort[port{c.Owner.NetNS, c.Local.Port()}]
+	if known == nil || known.Owner.PID == 0 {
+		return model.Owner{}, false
+	}
+	owner := known.Owner
+	owner.Inherited = true
+	return owner, true
 }
 
 func (l *listeners) remove(cookie uint64) {
+	if known := l.byCookie[cookie]; l.byPort[known.port()] == known {
+		delete(l.byPort, known.port())
+	}
+	gone := l.byCookie[cookie]
+	if at := placeOf(gone.Owner.NetNS, gone.Local); l.byPlace[at] == gone {
+		delete(l.byPlace, at)
+	}
 	delete(l.byCookie, cookie)
 	l.stage.Out(1)
 }

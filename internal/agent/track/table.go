@@ -63,6 +63,7 @@ func (t *Table) Connections(snapshots []model.Connection) {
 }
 
 func (t *Table) merge(snapshot *model.Connection) {
+	t.listeners.accepted(snapshot)
 	e := t.entries[snapshot.Cookie]
 	if e == nil {
 		if e = t.admit(snapshot); e == nil {
@@ -70,6 +71,9 @@ func (t *Table) merge(snapshot *model.Connection) {
 		}
 	} else {
 		e.merge(snapshot)
+	}
+	if owner, ok := t.listeners.owner(&e.latest); ok {
+		e.latest.Owner = owner
 	}
 	if e.endpoint == nil || e.resolved != e.latest.Owner {
 		e.endpoint, e.resolved = t.config.Resolver.Resolve(e.latest.Owner), e.latest.Owner
