@@ -4,7 +4,6 @@ package track
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
@@ -77,10 +76,6 @@ func (l *listeners) owner(c *model.Connection) (model.Owner, bool) {
 func (l *listeners) remove(cookie uint64) {
 	if known := l.byCookie[cookie]; l.byPort[known.port()] == known {
 		delete(l.byPort, known.port())
-	}
-	gone := l.byCookie[cookie]
-	if at := placeOf(gone.Owner.NetNS, gone.Local); l.byPlace[at] == gone {
-		delete(l.byPlace, at)
 	}
 	delete(l.byCookie, cookie)
 	l.stage.Out(1)

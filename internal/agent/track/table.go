@@ -63,7 +63,6 @@ func (t *Table) Connections(snapshots []model.Connection) {
 }
 
 func (t *Table) merge(snapshot *model.Connection) {
-	t.listeners.accepted(snapshot)
 	e := t.entries[snapshot.Cookie]
 	if e == nil {
 		if e = t.admit(snapshot); e == nil {

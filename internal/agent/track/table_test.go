@@ -222,28 +222,6 @@ func TestStillConnectionsGetTheirProcess(t *testing.T) {
 	require.Empty(t, b.take(), "nothing has happened")
 }
 
-func TestAcceptedSocketsGetTheirListenersProcess(t *testing.T) {
-	b := newBench(t, 10)
-	owner := model.Owner{Kind: model.OwnerNetNS, ID: 5, NetNS: 5, PID: 10}
-	b.table.Listeners([]model.Listener{{Cookie: 9, Local: netip.MustParseAddrPort("[::]:8080"), Owner: owner}})
-	c := client(1, model.PhaseEstablished, 0)
-	c.Role, c.Local = model.RoleServer, netip.MustParseAddrPort("10.0.0.1:8080")
-	c.Owner = model.Owner{Kind: model.OwnerNetNS, ID: 5, NetNS: 5}
-	b.see(c)
-	require.Equal(t, "process-10", b.one().Endpoint.Workload)
-	other := c
-	other.Cookie, other.Owner.NetNS = 2, 6
-	b.see(other)
-	require.Equal(t, "process-0", b.one().Endpoint.Workload, "nobody is known to listen there")
-	c.Owner.PID = 11
-	b.see(c)
-	require.Equal(t, "process-11", b.one().Endpoint.Workload)
-	b.table.Listeners([]model.Listener{{Cookie: 9, Gone: true}})
-	c.Cookie, c.Owner.PID = 3, 0
-	b.see(c)
-	require.Equal(t, "process-0", b.one().Endpoint.Workload)
-}
-
 func TestClosedDoesNotRise(t *testing.T) {
 	b := newBench(t, 10)
 	b.see(client(1, model.PhaseEstablished, 10))
