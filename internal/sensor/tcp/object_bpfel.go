@@ -66,8 +66,10 @@ type objectTcpIdentity struct {
 }
 
 type objectTcpKept struct {
-	_     structs.HostLayout
-	Owner struct {
+	_                structs.HostLayout
+	ReportedSent     uint32
+	ReportedReceived uint32
+	Owner            struct {
 		_     structs.HostLayout
 		Id    uint64
 		Netns uint32
@@ -97,8 +99,6 @@ type objectTcpKept struct {
 	ResetsSent           uint32
 	ResetsReceived       uint32
 	Handshake            uint32
-	ReportedSent         uint32
-	ReportedReceived     uint32
 	RoundsSent           uint16
 	RoundsReceived       uint16
 	PendingAddress       [4]uint32

@@ -30,6 +30,10 @@ enum { SHUTDOWN_MASK = 3, SOCK_DONE = 1 };
 // What is kept with each socket. The yes-or-no members are bytes and not bits, because a walk may write one while a state
 // change on another CPU writes the next.
 struct tcp_kept {
+	// Segments at the last report. The walk looks at these, role and changed alone where a socket is still: they lie in one
+	// cache line.
+	__u32 reported_sent;
+	__u32 reported_received;
 	struct owner owner;
 	__u8 role;
 	// The process is the listener's.
@@ -57,9 +61,7 @@ struct tcp_kept {
 	__u32 resets_sent;
 	__u32 resets_received;
 	__u32 handshake;
-	// Segments at the last report, and how often the kernel's 32 bits have come round since the beginning.
-	__u32 reported_sent;
-	__u32 reported_received;
+	// How often the kernel's 32 bits of the segments have come round since the beginning.
 	__u16 rounds_sent;
 	__u16 rounds_received;
 	// Where a connect() that is pending wants to go.

@@ -190,7 +190,7 @@ METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk
 {
 	struct sock *sk = ctx->sk;
 	struct tcp_kept *k = ctx->value;
-	struct tcp_snapshot s = {};
+	struct tcp_snapshot s;
 	// None for a listener.
 	struct tcp_sock *tp = NULL;
 	__u32 sent = 0, received = 0;
@@ -211,6 +211,8 @@ METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk
 		if (!walk_everything && !k->changed && sent == k->reported_sent && received == k->reported_received)
 			return 0;
 	}
+	// Most sockets are still, and need no record.
+	__builtin_memset(&s, 0, sizeof(s));
 	// The stamp is taken before the look at closed, which a closing record sets before its own stamp: so that a snapshot
 	// of an open connection is always older than the record of its end.
 	s.id.taken = bpf_ktime_get_ns();
