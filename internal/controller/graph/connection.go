@@ -33,7 +33,8 @@ type Connection struct {
 	ResetsSent, ResetsReceived     uint32
 	SmoothedRTT, MinRTT, Handshake time.Duration
 
-	listed bool
+	// listed among the open, or among those that ended.
+	listed, ended bool
 }
 
 // ClientAddress is the client's address as it sees itself, or else as the server sees it.
@@ -98,10 +99,14 @@ func (t *Table) Put(c *Connection) {
 	t.open[c] = struct{}{}
 }
 
-// Close moves a connection to those that ended, in place of the one that ended first.
+// Close moves a connection to those that ended, in place of the one that ended first. Its halves may say so one by one:
+// it moves once.
 func (t *Table) Close(c *Connection) {
+	if c.ended {
+		return
+	}
 	delete(t.open, c)
-	c.listed = true
+	c.listed, c.ended = true, true
 	if len(t.closed) < t.maxClosed {
 		t.closed = append(t.closed, c)
 		return

@@ -102,6 +102,27 @@ func pair(client, server *model.Endpoint, from, to string, cookie uint64) (model
 	return c, s
 }
 
+func TestReduce_endedIsListedOnce(t *testing.T) {
+	for _, serverFirst := range []bool{true, false} {
+		b := newBench(reduce.Config{})
+		client, server := pair(who("a", "n1", 1), who("b", "n1", 2), "10.0.0.1:40000", "10.0.0.2:80", 1)
+		open := [2]model.Flow{client, server}
+		for i := range open {
+			open[i].Closed, open[i].End = false, time.Time{}
+		}
+		b.apply(&model.Batch{Node: "n1", Flows: open[:]})
+		b.pass(2 * time.Second)
+		ends := []model.Flow{client, server}
+		if serverFirst {
+			ends = []model.Flow{server, client}
+		}
+		b.apply(&model.Batch{Node: "n1", Flows: ends})
+		listed := 0
+		b.graph.Connections.Each(true, func(*graph.Connection) bool { listed++; return true })
+		require.Equal(t, 1, listed, "server first: %t", serverFirst)
+	}
+}
+
 func TestReduce_halvesInEveryOrder(t *testing.T) {
 	for _, family := range []struct{ name, from, to string }{
 		{"IPv4", "10.0.0.1:40000", "10.0.0.2:80"},
