@@ -8,17 +8,25 @@
 package settings
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFile bounds what is read as a settings file.
-const maxFile = 1 << 20
+const (
+	// maxFile bounds what is read as a settings file.
+	maxFile = 1 << 20
+	// nothing is YAML's tag for a value that is not there.
+	nothing = "!!null"
+)
 
 // Variable is the environment variable of a flag.
 func Variable(flag string) string {
@@ -50,23 +58,43 @@ func Apply(flags *pflag.FlagSet, file string, getenv func(string) (string, bool)
 }
 
 func applyFile(flags *pflag.FlagSet, file string, given map[string]bool) error {
-	stat, err := os.Stat(file)
+	text, err := readFile(file)
 	if err != nil {
-		return fmt.Errorf("reading settings: %w", err)
-	}
-	if stat.Size() > maxFile {
-		return fmt.Errorf("reading settings %s: it is larger than %d bytes", file, maxFile)
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("reading settings: %w", err)
+		return err
 	}
 	return applyText(flags, file, text, given)
 }
 
+// readFile reads a file, or what a pipe such as a shell's <(...) gives, without waiting for a writer.
+func readFile(file string) ([]byte, error) {
+	source, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("reading settings: %w", err)
+	}
+	defer source.Close()
+	text, err := io.ReadAll(io.LimitReader(source, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading settings: %w", err)
+	}
+	if len(text) > maxFile {
+		return nil, fmt.Errorf("reading settings %s: it is larger than %d bytes", file, maxFile)
+	}
+	if stat, err := source.Stat(); err == nil && stat.Mode()&os.ModeNamedPipe != 0 && len(text) == 0 {
+		return nil, fmt.Errorf("reading settings %s: it is a pipe into which nobody writes", file)
+	}
+	return text, nil
+}
+
 func applyText(flags *pflag.FlagSet, file string, text []byte, given map[string]bool) error {
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	var document, second yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	if err := decoder.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	switch err := decoder.Decode(&second); {
+	case err == nil:
+		return fmt.Errorf("%s: line %d: expected one document, and here a second one begins", file, second.Line)
+	case !errors.Is(err, io.EOF):
 		return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	if len(document.Content) == 0 {
@@ -98,11 +126,11 @@ func applyNode(flags *pflag.FlagSet, key, value *yaml.Node, given map[string]boo
 	var values []string
 	_, several := f.Value.(pflag.SliceValue)
 	switch {
-	case value.Kind == yaml.ScalarNode:
+	case value.Kind == yaml.ScalarNode && value.Tag != nothing:
 		values = []string{value.Value}
 	case value.Kind == yaml.SequenceNode && several:
 		for _, item := range value.Content {
-			if item.Kind != yaml.ScalarNode {
+			if item.Kind != yaml.ScalarNode || item.Tag == nothing {
 				return fmt.Errorf("%s: expected %s, got %s", key.Value, Expected(f), kind(item))
 			}
 			values = append(values, item.Value)
@@ -154,6 +182,9 @@ func Expected(f *pflag.Flag) string {
 }
 
 func kind(node *yaml.Node) string {
+	if node.Tag == nothing {
+		return "nothing"
+	}
 	switch node.Kind {
 	case yaml.MappingNode:
 		return "a mapping"

@@ -5,6 +5,8 @@ package settings
 import (
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,6 +66,10 @@ func TestApply_saysFileLineAndWhatWasExpected(t *testing.T) {
 		{"twice", "limit: 1\nlimit: 2\n", "line 2: limit was set already in line 1"},
 		{"not a mapping", "- limit\n", `line 1: expected settings such as "listen: 127.0.0.1:7777", got a list`},
 		{"not YAML", "limit: 1\n  x: [\n", "line 2: mapping values are not allowed in this context"},
+		{"nothing", "limit: 1\nlisten:\n", "line 2: listen: expected text, got nothing"},
+		{"nothing in a list", "names: [a, ~]\n", "line 1: names: expected text, or a list of texts, got nothing"},
+		{"two documents", "limit: 1\n---\nlisten: x\n", "line 2: expected one document, and here a second one begins"},
+		{"a second that is broken", "limit: 1\n---\nlisten: [\n", "line 3: did not find expected node content"},
 		{"itself", "config: x\n", `line 1: unknown setting "config" (there are limit, listen, names, own, walk-interval)`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -83,6 +89,29 @@ func TestApply_environmentErrors(t *testing.T) {
 func TestApply_missingFile(t *testing.T) {
 	set, _ := flags()
 	require.ErrorIs(t, Apply(set, filepath.Join(t.TempDir(), "none.yaml"), environment(nil)), os.ErrNotExist)
+}
+
+// TestApply_whatIsNoOrdinaryFile must neither wait for ever nor fill the memory.
+func TestApply_whatIsNoOrdinaryFile(t *testing.T) {
+	apply := func(file string) error {
+		set, _ := flags()
+		return Apply(set, file, environment(nil))
+	}
+	require.EqualError(t, apply("/dev/zero"), "reading settings /dev/zero: it is larger than 1048576 bytes")
+	require.ErrorContains(t, apply(t.TempDir()), "is a directory")
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	require.EqualError(t, apply(pipe), "reading settings "+pipe+": it is a pipe into which nobody writes")
+	go func() {
+		if writer, err := os.OpenFile(pipe, os.O_WRONLY, 0); err == nil {
+			_, _ = writer.WriteString("limit: x\n")
+			_ = writer.Close()
+		}
+	}()
+	require.Eventually(t, func() bool {
+		err := apply(pipe)
+		return err != nil && strings.HasSuffix(err.Error(), `line 1: limit: expected a whole number, got "x"`)
+	}, 10*time.Second, time.Millisecond, "as a shell's <(...) does")
 }
 
 func TestNearest(t *testing.T) {
