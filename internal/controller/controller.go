@@ -56,7 +56,7 @@ func New(config Config) (*Controller, error) {
 	}
 	c := &Controller{config: config, ready: make(chan Addresses, 1), ledger: loss.NewLedger()}
 	// In the order in which what is watched passes through them.
-	for _, stage := range [...]string{"ingest.batches", "ingest.flows", "ingest.events", "events", "reduce", "detect", "watch"} {
+	for _, stage := range [...]string{"ingest.batches", "ingest.flows", "ingest.places", "ingest.events", "events", "reduce", "detect", "watch"} {
 		c.ledger.Stage(stage)
 	}
 	c.engine = engine.New(engine.Config{Detect: config.Detect, Logger: config.Logger, Ledger: c.ledger, Now: config.Now})

@@ -168,7 +168,7 @@ func (d *decoder) listeners(from []*flowv1.Listener) []model.BoundListener {
 			fault = addressFault
 		}
 		if fault != "" {
-			d.rejected.add("listener-" + fault)
+			d.rejected.add(ofListener + fault)
 			continue
 		}
 		out = append(out, model.BoundListener{Local: local, Endpoint: endpoint})
@@ -185,7 +185,7 @@ func (d *decoder) owners(from []*flowv1.AddressOwner) []model.AddressOwner {
 			owner.Endpoint, fault = d.endpoint(index - 1)
 		}
 		if fault != "" {
-			d.rejected.add("address-owner-" + fault)
+			d.rejected.add(ofOwner + fault)
 			continue
 		}
 		out = append(out, owner)
@@ -203,7 +203,7 @@ func decodeStages(from []*flowv1.StageCount) []model.StageCount {
 		stage := model.StageCount{Stage: encoded.GetStage(), In: encoded.GetIn(), Out: encoded.GetOut()}
 		stage.Dropped = make(map[string]uint64, len(encoded.GetDropped()))
 		for _, dropped := range encoded.GetDropped() {
-			if len(dropped.GetReason()) <= MaxString {
+			if len(dropped.GetReason()) <= MaxString && dropped.GetCount() > 0 {
 				stage.Dropped[dropped.GetReason()] += dropped.GetCount()
 			}
 		}

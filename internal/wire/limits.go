@@ -56,6 +56,17 @@ type Rejected struct {
 	Count  uint64
 }
 
+// The beginnings of the reasons why what is no row was not taken.
+const (
+	ofListener = "listener-"
+	ofOwner    = "address-owner-"
+)
+
+// OfPlace tells whether these were listeners or address owners, and not rows.
+func (r Rejected) OfPlace() bool {
+	return strings.HasPrefix(r.Reason, ofListener) || strings.HasPrefix(r.Reason, ofOwner)
+}
+
 // rejections collects Rejected while decoding. The zero value is ready.
 type rejections map[string]uint64
 

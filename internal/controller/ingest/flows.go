@@ -41,13 +41,20 @@ func (s *Server) takeBatch(node string, encoded *flowv1.Batch) (*flowv1.ExportRe
 	s.countGap(seen)
 	s.batches.Out(1)
 	s.flows.In(rows)
+	s.places.In(uint64(len(encoded.GetListeners()) + len(encoded.GetAddressOwners())))
 	response := &flowv1.ExportResponse{}
 	for _, r := range rejected {
+		if r.OfPlace() {
+			// The agent counts rows, and these are none.
+			s.places.Drop(r.Reason, r.Count)
+			continue
+		}
 		s.flows.Drop(r.Reason, r.Count)
 		response.Rejected = append(response.Rejected, &flowv1.LossCount{Reason: r.Reason, Count: r.Count})
 	}
 	s.config.Sink.ApplyBatch(batch)
 	s.flows.Out(uint64(len(batch.Flows)))
+	s.places.Out(uint64(len(batch.Listeners) + len(batch.Addresses)))
 	s.config.Heard(batch.Node, batch.AgentID, batch.Stages)
 	return response, nil
 }

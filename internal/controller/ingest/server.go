@@ -57,6 +57,7 @@ type Server struct {
 	sequences *sequences
 	batches   *loss.Stage
 	flows     *loss.Stage
+	places    *loss.Stage
 	events    *loss.Stage
 }
 
@@ -73,7 +74,8 @@ func New(config Config) (*Server, error) {
 	}
 	s := &Server{
 		config: config, sequences: newSequences(), batches: config.Ledger.Stage("ingest.batches"),
-		flows: config.Ledger.Stage("ingest.flows"), events: config.Ledger.Stage("ingest.events"),
+		flows: config.Ledger.Stage("ingest.flows"), places: config.Ledger.Stage("ingest.places"),
+		events: config.Ledger.Stage("ingest.events"),
 	}
 	s.grpc = grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(config.TLS)),
