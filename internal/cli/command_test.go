@@ -77,6 +77,7 @@ func TestUsage_errors(t *testing.T) {
 		{"demo fault on refused", `there is no fault "refused" (did you mean refuse?)`},
 		{"certificate agent", "certificate agent needs the name of one node (see aeolus certificate agent --help)"},
 		{"controller --listen 0.0.0.0:7777", "--listen 0.0.0.0:7777: others can reach that address, and what goes there is not encrypted: add --public if it should be so"},
+		{"controller --learning -5s", "--learning -5s: expected a time that is not negative"},
 		{"controller --listen 7777", `--listen "7777": expected host:port, such as 127.0.0.1:7777`},
 		{"bench event", `there is no benchmark "event" (did you mean events?)`},
 		{"completion tcsh", `completion for "tcsh" is not there: bash, zsh, fish or powershell`},

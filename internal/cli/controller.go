@@ -65,6 +65,9 @@ Each flag can stand in a YAML file under its own name (--config), or in the envi
 		if err := flags.places.absolute(); err != nil {
 			return err
 		}
+		if flags.learning < 0 {
+			return usagef("--learning %s: expected a time that is not negative", flags.learning)
+		}
 		if err := checkPublic(flags.listen, flags.public); err != nil {
 			return err
 		}

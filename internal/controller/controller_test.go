@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -237,7 +238,10 @@ func TestController_questionsOnTheSocketNeedNoToken(t *testing.T) {
 func TestController_whatIsInUseIsSaid(t *testing.T) {
 	p := start(t, nil)
 	for says, change := range map[string]func(*controller.Config){
-		"is in use by another program":     func(c *controller.Config) { c.HTTPListen = p.addresses.HTTP },
+		"is in use by another program": func(c *controller.Config) { c.HTTPListen = p.addresses.HTTP },
+		"may have 86 bytes: choose a shorter one": func(c *controller.Config) {
+			c.UnixSocket = "/tmp/" + strings.Repeat("x", 82) + "/aeolus.sock"
+		},
 		"another controller answers there": func(c *controller.Config) { c.UnixSocket = p.addresses.UnixSocket },
 		"a file that is not a socket": func(c *controller.Config) {
 			c.UnixSocket = filepath.Join(t.TempDir(), "file")

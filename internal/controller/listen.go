@@ -84,10 +84,16 @@ func listen(ctx context.Context, config *Config) (*listeners, error) {
 	return opened, nil
 }
 
+// The kernel takes 107 bytes of a socket's path, and the socket is made under another name first.
+const longestDirectory = 107 - len("/.aeolus-4294967295/s")
+
 // listenUnix listens on a socket that only its owner may use. A file that an earlier run left there is replaced, but
 // not one on which somebody answers. The socket is made in a directory of its own and moved into place, so that there
 // is no moment at which others could reach it.
 func listenUnix(ctx context.Context, path string) (net.Listener, error) {
+	if length := max(len(filepath.Dir(path)), len(path)-(107-longestDirectory)); length > longestDirectory {
+		return nil, fmt.Errorf("listening on %s: the path of a socket's directory may have %d bytes: choose a shorter one", path, longestDirectory)
+	}
 	if err := clear(ctx, path); err != nil {
 		return nil, err
 	}
