@@ -40,6 +40,7 @@ enum {
 	BPF_RB_FORCE_WAKEUP = 2,
 	BPF_RB_AVAIL_DATA = 0,
 };
+enum { SOCK_STREAM = 1, S_IFMT = 0170000, S_IFSOCK = 0140000 };
 enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, IPPROTO_MPTCP = 262 };
 
 // The context of cgroup/connect4 and connect6, which is user-space ABI too: its layout is fixed.
@@ -86,6 +87,7 @@ struct ns_common {
 struct net {
 	struct ns_common ns;
 	__u64 net_cookie;
+	__u32 hash_mix;
 };
 
 struct nsproxy {
@@ -130,7 +132,17 @@ struct sock_cgroup_data {
 	struct cgroup *cgroup;
 };
 
+// Before 5.15: the cgroup's address in a word whose lowest bit tells that it holds something else.
+struct sock_cgroup_data___word {
+	__u64 val;
+};
+
+struct sock___word {
+	struct sock_cgroup_data___word sk_cgrp_data;
+};
+
 struct socket {
+	struct file *file;
 	struct sock *sk;
 };
 
@@ -138,6 +150,7 @@ struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
 	struct socket *sk_socket;
+	__u16 sk_type;
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
 	struct sock_cgroup_data sk_cgrp_data;
@@ -172,7 +185,15 @@ struct tcp_sock {
 	struct minmax rtt_min;
 };
 
-struct file;
+struct inode {
+	unsigned short i_mode;
+};
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+};
+
 struct seq_file;
 struct bpf_map;
 
@@ -191,6 +212,13 @@ struct bpf_iter__bpf_sk_storage_map {
 	struct bpf_iter_meta *meta;
 	struct bpf_map *map;
 	struct sock *sk;
+	void *value;
+};
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
 	void *value;
 };
 

@@ -5,6 +5,7 @@
 #ifndef AEOLUS_OWNER_H
 #define AEOLUS_OWNER_H
 
+#include "access.h"
 #include "kernel.h"
 
 enum owner_kind { OWNER_UNKNOWN, OWNER_CGROUP2, OWNER_CGROUP1, OWNER_NETNS };
@@ -64,7 +65,37 @@ static __always_inline struct cgroup *cgroup1_of(struct task_struct *task)
 
 static __always_inline __u32 netns_of(struct sock *sk)
 {
-	return sk->__sk_common.skc_net.net->ns.inum;
+	return READ_THROUGH(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+// cgroup2_in_word is a socket's v2 cgroup before 5.15; none where a v1 controller has put its own number in its place.
+static __always_inline struct cgroup *cgroup2_in_word(struct sock *sk)
+{
+	__u64 word;
+
+	if (!bpf_core_field_exists(struct sock_cgroup_data___word, val))
+		return NULL;
+	word = BPF_CORE_READ((struct sock___word *)sk, sk_cgrp_data.val);
+	return word & 1 ? NULL : (struct cgroup *)(word & ~3ULL);
+}
+
+static __always_inline bool owner_cgroup2(struct owner *o, struct sock *sk)
+{
+	struct cgroup *cgroup;
+
+	if (bpf_core_field_exists(struct sock_cgroup_data, cgroup)) {
+		cgroup = READ(sk, sk_cgrp_data.cgroup);
+		if (!cgroup || READ(cgroup, level) <= 0)
+			return 0;
+		o->id = READ_THROUGH(cgroup, kn, id);
+	} else {
+		cgroup = cgroup2_in_word(sk);
+		if (!cgroup || BPF_CORE_READ(cgroup, level) <= 0)
+			return 0;
+		o->id = cgroup_id(cgroup);
+	}
+	o->kind = OWNER_CGROUP2;
+	return 1;
 }
 
 // owner_group fills in kind, id and netns. task is NULL where no process is known.
@@ -73,14 +104,8 @@ static __always_inline void owner_group(struct owner *o, struct sock *sk, struct
 	struct cgroup *cgroup;
 
 	o->netns = netns_of(sk);
-	if (bpf_core_field_exists(struct sock, sk_cgrp_data)) {
-		cgroup = sk->sk_cgrp_data.cgroup;
-		if (cgroup && cgroup->level > 0) {
-			o->kind = OWNER_CGROUP2;
-			o->id = cgroup->kn->id;
-			return;
-		}
-	}
+	if (owner_cgroup2(o, sk))
+		return;
 	if (task && cgroup1_index >= 0) {
 		cgroup = cgroup1_of(task);
 		if (cgroup && BPF_CORE_READ(cgroup, level) > 0) {
@@ -106,6 +131,15 @@ static __always_inline bool within(struct cgroup *cgroup)
 	return 0;
 }
 
+// netns_cookie is a number that no other namespace has, not even later. Before 5.12 the kernel makes its own only for who
+// asks for it: there the random number that salts a namespace's tables stands beside the inode.
+static __always_inline __u64 netns_cookie(struct net *net)
+{
+	if (bpf_core_field_exists(struct net, net_cookie))
+		return BPF_CORE_READ(net, net_cookie);
+	return (__u64)BPF_CORE_READ(net, ns.inum) << 32 | BPF_CORE_READ(net, hash_mix);
+}
+
 static __always_inline bool netns_in_scope(struct net *net)
 {
 	__u32 inode = BPF_CORE_READ(net, ns.inum);
@@ -113,7 +147,7 @@ static __always_inline bool netns_in_scope(struct net *net)
 
 	if (bpf_map_lookup_elem(&scope_given, &inode))
 		return 1;
-	cookie = BPF_CORE_READ(net, net_cookie);
+	cookie = netns_cookie(net);
 	return bpf_map_lookup_elem(&scope_found, &cookie) != NULL;
 }
 
@@ -142,15 +176,16 @@ static __always_inline bool in_scope(struct sock *sk, struct task_struct *task)
 	if (scope == SCOPE_HOST)
 		return 1;
 	if (scope == SCOPE_CGROUP2)
-		return bpf_core_field_exists(struct sock, sk_cgrp_data) && within(sk->sk_cgrp_data.cgroup);
+		return within(bpf_core_field_exists(struct sock_cgroup_data, cgroup) ? READ(sk, sk_cgrp_data.cgroup)
+										    : cgroup2_in_word(sk));
 	if (scope == SCOPE_CGROUP1)
 		return task && within(cgroup1_of(task));
-	net = sk->__sk_common.skc_net.net;
+	net = READ(sk, __sk_common.skc_net.net);
 	if (netns_in_scope(net))
 		return 1;
 	if (!task || !descends(task))
 		return 0;
-	cookie = net->net_cookie;
+	cookie = netns_cookie(net);
 	bpf_map_update_elem(&scope_found, &cookie, &yes, BPF_ANY);
 	return 1;
 }

@@ -101,7 +101,7 @@ func TestFailures(t *testing.T) {
 	settings := p.scope()
 	settings.Routes = p
 	run := start(t, settings)
-	require.Empty(t, run.state.Missing)
+	require.Empty(t, run.lost())
 
 	// The second retransmission of a SYN takes the longest: it begins first.
 	patient := socket(t, p.client, unix.AF_INET)

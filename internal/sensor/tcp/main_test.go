@@ -4,8 +4,10 @@ package tcp
 
 import (
 	"context"
+	"flag"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +20,9 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 	"github.com/aeolus-ebpf/aeolus/internal/sensor"
 )
+
+// onlyOlder is also set by TestOlder, which runs the tests that matter most with the object for older kernels.
+var onlyOlder = flag.Bool("older", false, "run every test with the object for older kernels")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -87,6 +92,9 @@ func startWith(t *testing.T, settings sensor.Settings, sink *recorder) *started 
 	}
 	s, err := New(settings)
 	require.NoError(t, err)
+	if *onlyOlder {
+		s.(*tcpSensor).first = older
+	}
 	run := &started{recorder: sink, sensor: s, ledger: settings.Ledger}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan sensor.State, 1)
@@ -106,6 +114,13 @@ func startWith(t *testing.T, settings sensor.Settings, sink *recorder) *started 
 		t.Fatal("the sensor is not ready after 30 s")
 	}
 	return run
+}
+
+// lost is what is missing beyond what the object under test lacks on every kernel.
+func (s *started) lost() []string {
+	return slices.DeleteFunc(slices.Clone(s.state.Missing), func(sentence string) bool {
+		return slices.Contains(older.missing, sentence)
+	})
 }
 
 func cgroup2Root(t *testing.T) string {

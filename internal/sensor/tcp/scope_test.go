@@ -133,7 +133,7 @@ func cgroupScoped(t *testing.T, settings sensor.Settings, kind model.OwnerKind, 
 	enter(t, below, within)
 	enter(t, beside, without)
 	run := start(t, settings)
-	require.Empty(t, run.state.Missing)
+	require.Empty(t, run.lost())
 	within.knock(t, 1011)
 	without.knock(t, 1012)
 	within.knock(t, 1013)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -28,6 +29,8 @@ type tcpSensor struct {
 	settings   sensor.Settings
 	parameters parameters
 	logger     *slog.Logger
+	// first is the object that is tried before the one for older kernels.
+	first object
 
 	mu      sync.Mutex
 	running *load.Set
@@ -47,7 +50,7 @@ func New(settings sensor.Settings) (sensor.Sensor, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &tcpSensor{settings: settings, parameters: p, logger: logger}, nil
+	return &tcpSensor{settings: settings, parameters: p, logger: logger, first: newer}, nil
 }
 
 // Name implements sensor.Sensor.
@@ -55,7 +58,7 @@ func (s *tcpSensor) Name() string { return Name }
 
 // Run implements sensor.Sensor.
 func (s *tcpSensor) Run(ctx context.Context, sink sensor.Sink, ready func(sensor.State)) (err error) {
-	set, missing, err := s.load()
+	set, missing, err := s.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -113,8 +116,8 @@ func costOf(set *load.Set) sensor.Cost {
 	return cost
 }
 
-func (s *tcpSensor) load() (*load.Set, []string, error) {
-	spec, err := loadObject()
+func (s *tcpSensor) loadObject(o object) (*load.Set, []string, error) {
+	spec, err := o.spec()
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the object of sensor tcp: %w", err)
 	}
@@ -134,26 +137,18 @@ func (s *tcpSensor) load() (*load.Set, []string, error) {
 			objectMapUrgent: s.parameters.urgentRing,
 			objectMapBulk:   s.parameters.bulkRing,
 		},
-		Optional: map[string]string{
-			objectProgTcpResetSent:     "resets sent are not counted",
-			objectProgTcpResetReceived: "resets received are not counted",
-			objectProgTcpConnect4:      noConnectHook,
-			objectProgTcpConnect6:      noConnectHook,
-			objectProgTcpDestroyed:     noConnectHook,
-		},
+		Optional: o.optional,
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("starting sensor tcp%s: %w", load.Explain(5, 15), err)
+		return nil, nil, fmt.Errorf("starting sensor tcp%s: %w", load.Explain(5, 10), err)
 	}
 	for _, inode := range s.settings.Scope.NetNS {
 		if err := set.Maps[objectMapScopeGiven].Put(inode, uint8(1)); err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("setting the scope of sensor tcp: %w", err), set.Close())
 		}
 	}
-	return set, append(missing, set.Missing...), nil
+	return set, slices.Concat(o.missing, missing, set.Missing), nil
 }
-
-const noConnectHook = "connects that fail before a SYN is sent, for want of a route for example, are not seen"
 
 // attach attaches everything, and returns what is lost where a hook is not there.
 func (s *tcpSensor) attach(set *load.Set) ([]string, error) {

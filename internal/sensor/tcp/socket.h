@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //
-// What is kept with each socket, and how a record is filled from it and from the kernel's own counters.
+// How a record is filled from what is kept with a socket and from the kernel's own counters.
 #ifndef AEOLUS_TCP_SOCKET_H
 #define AEOLUS_TCP_SOCKET_H
 
+#include "access.h"
 #include "kernel.h"
+#include "keep.h"
 #include "owner.h"
-#include "ring.h"
 #include "record.h"
 
 enum tcp_state {
@@ -27,88 +28,26 @@ enum tcp_state {
 enum { EPIPE = 32, ECONNABORTED = 103, ECONNRESET = 104, ETIMEDOUT = 110, ECONNREFUSED = 111 };
 enum { SHUTDOWN_MASK = 3, SOCK_DONE = 1 };
 
-// What is kept with each socket. The yes-or-no members are bytes and not bits, because a walk may write one while a state
-// change on another CPU writes the next.
-struct tcp_kept {
-	// Segments at the last report. The walk looks at these, role and changed alone where a socket is still: they lie in one
-	// cache line.
-	__u32 reported_sent;
-	__u32 reported_received;
-	struct owner owner;
-	__u8 role;
-	// The process is the listener's.
-	__u8 inherited;
-	// Older than the sensor: base is set.
-	__u8 adopted;
-	// connect() was called and no SYN_SENT has followed.
-	__u8 pending;
-	// The closing record is written: a walk that meets the socket now passes over it.
-	__u8 closed;
-	// The next walk reports it even if it has not moved.
-	__u8 changed;
-	__u8 syn_retransmits;
-	__u8 unused;
-	// How many earlier connections this socket has been reported with.
-	__u16 earlier;
-	__u16 pending_port;
-	__u64 opened;
-	__u64 established;
-	__u64 base_sent_bytes;
-	__u64 base_received_bytes;
-	__u32 base_sent_segments;
-	__u32 base_received_segments;
-	__u32 base_retransmits;
-	__u32 resets_sent;
-	__u32 resets_received;
-	__u32 handshake;
-	// How often the kernel's 32 bits of the segments have come round since the beginning.
-	__u16 rounds_sent;
-	__u16 rounds_received;
-	// Where a connect() that is pending wants to go.
-	__u32 pending_address[4];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, struct tcp_kept);
-} kept SEC(".maps");
-
-struct listening {
-	__u32 netns;
-	__u32 port;
-};
-
-// Ports that are listened on: tells the role of connections older than the sensor.
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct listening);
-	__type(value, __u8);
-} listening SEC(".maps");
-
 static __always_inline void addresses(struct tcp_identity *id, struct sock *sk)
 {
-	if (sk->__sk_common.skc_family == AF_INET) {
+	if (READ(sk, __sk_common.skc_family) == AF_INET) {
 		id->local[2] = bpf_htonl(0xffff);
-		id->local[3] = sk->__sk_common.skc_rcv_saddr;
+		id->local[3] = READ(sk, __sk_common.skc_rcv_saddr);
 		id->remote[2] = bpf_htonl(0xffff);
-		id->remote[3] = sk->__sk_common.skc_daddr;
+		id->remote[3] = READ(sk, __sk_common.skc_daddr);
 	} else {
 		for (int i = 0; i < 4; i++) {
-			id->local[i] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[i];
-			id->remote[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
+			id->local[i] = READ(sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[i]);
+			id->remote[i] = READ(sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32[i]);
 		}
 	}
-	id->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	id->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
 }
 
 // Not skc_num, as for a listener: it is taken away before the tracepoint when a socket closes.
 static __always_inline __u16 port_of(struct tcp_sock *tp)
 {
-	return bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+	return bpf_ntohs(READ(tp, inet_conn.icsk_inet.inet_sport));
 }
 
 // identify fills in all but the kind and what the kind tells. A program may connect a socket again after it failed: so
@@ -149,23 +88,23 @@ static __always_inline void identify(struct tcp_identity *id, struct sock *sk, s
 // one received byte.
 static __always_inline void count(struct tcp_snapshot *s, struct sock *sk, struct tcp_sock *tp, struct tcp_kept *k)
 {
-	__u64 sent = tp->bytes_sent, again = tp->bytes_retrans, received = tp->bytes_received;
+	__u64 sent = READ(tp, bytes_sent), again = READ(tp, bytes_retrans), received = READ(tp, bytes_received);
 	__u32 segments;
 
-	if (received && sk->__sk_common.skc_flags & (1UL << SOCK_DONE))
+	if (received && READ(sk, __sk_common.skc_flags) & (1UL << SOCK_DONE))
 		received--;
 	s->sent_bytes = sent > again ? sent - again : 0;
 	s->received_bytes = received;
-	s->retransmits = tp->total_retrans;
-	s->smoothed_rtt = tp->srtt_us >> 3;
-	s->minimum_rtt = tp->rtt_min.s[0].v;
+	s->retransmits = READ(tp, total_retrans);
+	s->smoothed_rtt = READ(tp, srtt_us) >> 3;
+	s->minimum_rtt = READ(tp, rtt_min.s[0].v);
 	if (s->minimum_rtt == ~0U)
 		s->minimum_rtt = 0;
-	segments = tp->segs_out;
+	segments = READ(tp, segs_out);
 	s->sent_segments = segments;
 	if (k)
 		s->sent_segments |= (__u64)(k->rounds_sent + (segments < k->reported_sent)) << 32;
-	segments = tp->segs_in;
+	segments = READ(tp, segs_in);
 	s->received_segments = segments;
 	if (!k)
 		return;
@@ -184,15 +123,6 @@ static __always_inline void process_of(struct owner *o, struct task_struct *task
 {
 	o->tgid = BPF_CORE_READ(task, tgid);
 	BPF_CORE_READ_INTO(&o->comm, task, group_leader, comm);
-}
-
-static __always_inline struct tcp_kept *keep(struct sock *sk)
-{
-	struct tcp_kept *k = bpf_sk_storage_get(&kept, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-
-	if (!k)
-		COUNT(storage_full);
-	return k;
 }
 
 static __always_inline __u8 role_by_port(struct sock *sk, struct tcp_sock *tp)

@@ -4,8 +4,9 @@
 #ifndef AEOLUS_TCP_STATE_H
 #define AEOLUS_TCP_STATE_H
 
-#include "kernel.h"
+#include "access.h"
 #include "bucket.h"
+#include "kernel.h"
 #include "owner.h"
 #include "ring.h"
 #include "record.h"
@@ -14,7 +15,7 @@
 // report_never_sent reports a connect() that was called and never reached SYN_SENT.
 static __always_inline void report_never_sent(struct sock *sk, struct tcp_sock *tp, struct tcp_kept *k, __u64 cookie)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct tcp_snapshot s = {};
 
 	k->pending = 0;
@@ -43,11 +44,11 @@ static __always_inline void report_never_sent(struct sock *sk, struct tcp_sock *
 
 static __always_inline void on_connect(struct sock *sk)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct tcp_kept *k;
 
 	if (!in_scope(sk, task)) {
-		bpf_sk_storage_delete(&kept, sk);
+		forget(sk);
 		return;
 	}
 	k = keep(sk);
@@ -75,14 +76,14 @@ static __always_inline void report_listener(struct sock *sk, struct tcp_kept *k,
 	struct tcp_snapshot s = {};
 
 	s.id.taken = bpf_ktime_get_ns();
-	identify(&s.id, sk, k, sk->__sk_common.skc_num, bpf_get_socket_cookie(sk));
+	identify(&s.id, sk, k, sk->__sk_common.skc_num, COOKIE(sk, sk, k));
 	s.id.kind = kind;
 	bulk_write(&s, sizeof(s));
 }
 
 static __always_inline void on_listen(struct sock *sk)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct tcp_kept *k;
 
 	if (!in_scope(sk, task))
@@ -95,17 +96,19 @@ static __always_inline void on_listen(struct sock *sk)
 	k->role = ROLE_LISTENER;
 	k->earlier += k->closed;
 	k->inherited = k->adopted = k->pending = k->closed = k->changed = 0;
+	note_parent(sk, k);
 	report_listener(sk, k, RECORD_LISTENER);
 }
 
 static __always_inline void on_listener_gone(struct sock *sk)
 {
-	struct tcp_kept *k = bpf_sk_storage_get(&kept, sk, NULL, 0);
+	struct tcp_kept *k = kept_of(sk);
 
 	if (!k)
 		return;
 	k->closed = 1;
 	report_listener(sk, k, RECORD_LISTENER_GONE);
+	forget_parent(sk, k);
 }
 
 // become_child turns the copy of its listener's storage, which an accepted socket is born with, into its own.
@@ -126,7 +129,7 @@ static __always_inline void become_child(struct tcp_kept *k)
 // adopt_client takes over a connection whose SYN was sent before the sensor was there, and which has no file.
 static __always_inline struct tcp_kept *adopt_client(struct sock *sk)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *tp = tcp_of(sk);
 	struct tcp_kept *k;
 
 	if (!tp || !in_scope(sk, NULL))
@@ -142,7 +145,7 @@ static __always_inline struct tcp_kept *adopt_client(struct sock *sk)
 
 static __always_inline void on_established(struct sock *sk, int old)
 {
-	struct tcp_kept *k = bpf_sk_storage_get(&kept, sk, NULL, 0);
+	struct tcp_kept *k = old == TCP_SYN_RECV ? kept_of_child(sk) : kept_of(sk);
 
 	if (old == TCP_SYN_RECV && (!k || k->role != ROLE_CLIENT)) {
 		if (!k) {
@@ -179,10 +182,10 @@ static __always_inline void correct(struct tcp_kept *k, struct sock *sk, struct 
 
 static __always_inline void on_closing(struct sock *sk)
 {
-	struct tcp_kept *k = bpf_sk_storage_get(&kept, sk, NULL, 0);
+	struct tcp_kept *k = kept_of(sk);
 
 	if (k && k->inherited)
-		correct(k, sk, bpf_get_current_task_btf());
+		correct(k, sk, current_task());
 }
 
 static __always_inline __u8 failure_of(struct sock *sk, struct tcp_sock *tp, struct tcp_kept *k, int old)
@@ -194,7 +197,7 @@ static __always_inline __u8 failure_of(struct sock *sk, struct tcp_sock *tp, str
 		if (!k || k->role != ROLE_CLIENT)
 			return FAILURE_RESET;
 	case TCP_SYN_SENT:
-		if (!tp->segs_out)
+		if (!READ(tp, segs_out))
 			return FAILURE_NEVER_SENT;
 		if (error == ECONNREFUSED)
 			return FAILURE_REFUSED;
@@ -232,7 +235,7 @@ static __always_inline void catch_up(struct tcp_kept *k, struct sock *sk, int ol
 
 static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int old)
 {
-	struct tcp_kept *k = bpf_sk_storage_get(&kept, sk, NULL, 0);
+	struct tcp_kept *k = old == TCP_SYN_RECV ? kept_of_child(sk) : kept_of(sk);
 	struct tcp_snapshot s = {};
 
 	if (!k) {
@@ -250,11 +253,11 @@ static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int o
 		catch_up(k, sk, old);
 		// Closing by close() has shut both directions already, and runs in the process that calls it.
 		if (k->inherited && sk->sk_shutdown == SHUTDOWN_MASK && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT))
-			correct(k, sk, bpf_get_current_task_btf());
+			correct(k, sk, current_task());
 		k->closed = 1;
 	}
 	s.id.taken = bpf_ktime_get_ns();
-	identify(&s.id, sk, k, port_of(tp), bpf_get_socket_cookie(sk));
+	identify(&s.id, sk, k, port_of(tp), COOKIE(sk, sk, k));
 	s.id.closed = s.id.taken;
 	s.id.phase = PHASE_CLOSED;
 	s.id.error = sk->sk_err;
@@ -284,7 +287,7 @@ static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int o
 static __always_inline void on_destroy(struct sock *sk, struct tcp_sock *tp, struct tcp_kept *k)
 {
 	if (k->pending) {
-		report_never_sent(sk, tp, k, bpf_get_socket_cookie(sk));
+		report_never_sent(sk, tp, k, COOKIE(sk, sk, k));
 		return;
 	}
 	if (k->closed || (k->role != ROLE_CLIENT && k->role != ROLE_SERVER))

@@ -65,7 +65,7 @@ METERED("tp_btf/inet_sock_set_state", tcp_state, METER_STATE, __u64 *)
 		on_closing(sk);
 		return 0;
 	}
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = tcp_of(sk);
 	if (tp)
 		on_close(sk, tp, old);
 	return 0;
@@ -80,18 +80,18 @@ METERED("tp_btf/tcp_retransmit_skb", tcp_retransmit, METER_RETRANSMIT, __u64 *)
 
 	if (sk->__sk_common.skc_state != TCP_SYN_SENT)
 		return 0;
-	k = bpf_sk_storage_get(&kept, sk, NULL, 0);
+	k = kept_of(sk);
 	if (!k)
 		return 0;
 	if (k->syn_retransmits < 255)
 		k->syn_retransmits++;
 	if (k->syn_retransmits != 2)
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = tcp_of(sk);
 	if (!tp)
 		return 0;
 	id.taken = bpf_ktime_get_ns();
-	identify(&id, sk, k, port_of(tp), bpf_get_socket_cookie(sk));
+	identify(&id, sk, k, port_of(tp), COOKIE(sk, sk, k));
 	id.kind = RECORD_RETRYING;
 	id.phase = PHASE_OPENING;
 	urgent_write(&id, sizeof(id), id.owner_id, id.taken);
@@ -106,7 +106,7 @@ METERED("tp_btf/tcp_send_reset", tcp_reset_sent, METER_RESET_SENT, __u64 *)
 	if (!sk || sk->__sk_common.skc_state == TCP_TIME_WAIT || sk->__sk_common.skc_state == TCP_NEW_SYN_RECV ||
 	    sk->__sk_common.skc_state == TCP_LISTEN)
 		return 0;
-	k = bpf_sk_storage_get(&kept, sk, NULL, 0);
+	k = kept_of(sk);
 	if (k)
 		__sync_fetch_and_add(&k->resets_sent, 1);
 	return 0;
@@ -115,7 +115,7 @@ METERED("tp_btf/tcp_send_reset", tcp_reset_sent, METER_RESET_SENT, __u64 *)
 METERED("tp_btf/tcp_receive_reset", tcp_reset_received, METER_RESET_RECEIVED, __u64 *)
 {
 	struct sock *sk = (void *)ctx[0];
-	struct tcp_kept *k = bpf_sk_storage_get(&kept, sk, NULL, 0);
+	struct tcp_kept *k = kept_of(sk);
 
 	if (k)
 		__sync_fetch_and_add(&k->resets_received, 1);
@@ -126,14 +126,15 @@ METERED("tp_btf/tcp_receive_reset", tcp_reset_received, METER_RESET_RECEIVED, __
 METERED("tp_btf/tcp_destroy_sock", tcp_destroyed, METER_DESTROY, __u64 *)
 {
 	struct sock *sk = (void *)ctx[0];
-	struct tcp_kept *k = bpf_sk_storage_get(&kept, sk, NULL, 0);
+	struct tcp_kept *k = kept_of(sk);
 	struct tcp_sock *tp;
 
-	if (!k || (k->closed && !k->pending))
+	if (!k)
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = k->closed && !k->pending ? NULL : tcp_of(sk);
 	if (tp)
 		on_destroy(sk, tp, k);
+	forget_destroyed(sk, k);
 	return 0;
 }
 
@@ -145,16 +146,14 @@ static __always_inline struct tcp_kept *pend(struct bpf_sock_addr *ctx)
 
 	if (ctx->protocol != IPPROTO_TCP || !sk)
 		return NULL;
-	k = bpf_sk_storage_get(&kept, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!k) {
-		COUNT(storage_full);
+	k = keep(sk);
+	if (!k)
 		return NULL;
-	}
 	// The program tries again on a socket whose last attempt came to nothing.
 	if (k->pending) {
-		tp = bpf_skc_to_tcp_sock(sk);
+		tp = tcp_of(sk);
 		if (tp)
-			report_never_sent((struct sock *)tp, tp, k, bpf_get_socket_cookie(ctx));
+			report_never_sent((struct sock *)tp, tp, k, COOKIE(ctx, sk, k));
 	}
 	k->pending = 1;
 	k->pending_port = ctx->user_port;
@@ -186,10 +185,8 @@ METERED("cgroup/connect6", tcp_connect6, METER_CONNECT6, struct bpf_sock_addr *)
 	return 1;
 }
 
-METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk_storage_map *)
+static __always_inline int walk(struct seq_file *seq, struct sock *sk, struct tcp_kept *k)
 {
-	struct sock *sk = ctx->sk;
-	struct tcp_kept *k = ctx->value;
 	struct tcp_snapshot s;
 	// None for a listener.
 	struct tcp_sock *tp = NULL;
@@ -197,17 +194,15 @@ METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk
 	__u16 port;
 	int state;
 
-	if (!sk || !k)
-		return 0;
 	if (k->role == ROLE_LISTENER) {
 		if (!walk_everything && !k->changed)
 			return 0;
 	} else {
-		tp = bpf_skc_to_tcp_sock(sk);
+		tp = tcp_of(sk);
 		if (!tp)
 			return 0;
-		sent = tp->segs_out;
-		received = tp->segs_in;
+		sent = READ(tp, segs_out);
+		received = READ(tp, segs_in);
 		if (!walk_everything && !k->changed && sent == k->reported_sent && received == k->reported_received)
 			return 0;
 	}
@@ -216,14 +211,14 @@ METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk
 	// The stamp is taken before the look at closed, which a closing record sets before its own stamp: so that a snapshot
 	// of an open connection is always older than the record of its end.
 	s.id.taken = bpf_ktime_get_ns();
-	state = sk->__sk_common.skc_state;
+	state = READ(sk, __sk_common.skc_state);
 	if (state == TCP_CLOSE || k->closed)
 		return 0;
 	if (!tp) {
 		if (state != TCP_LISTEN)
 			return 0;
 		s.id.kind = RECORD_LISTENER;
-		port = sk->__sk_common.skc_num;
+		port = READ(sk, __sk_common.skc_num);
 	} else {
 		if (state == TCP_SYN_SENT && !sent)
 			return 0;
@@ -232,9 +227,11 @@ METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk
 		count(&s, sk, tp, k);
 		port = port_of(tp);
 	}
-	identify(&s.id, sk, k, port, bpf_get_socket_cookie(sk));
+	identify(&s.id, sk, k, port, COOKIE(sk, sk, k));
+	if (forgotten(k))
+		return 0;
 	// The kernel runs the program again for a socket whose record did not fit: until it has, nothing is marked as reported.
-	if (bpf_seq_write(ctx->meta->seq, &s, sizeof(s)))
+	if (bpf_seq_write(seq, &s, sizeof(s)))
 		return 0;
 	k->rounds_sent += sent < k->reported_sent;
 	k->rounds_received += received < k->reported_received;
@@ -244,9 +241,27 @@ METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk
 	return 0;
 }
 
+#ifndef OLDER_KERNELS
+METERED("iter/bpf_sk_storage_map", tcp_walk, METER_WALK, struct bpf_iter__bpf_sk_storage_map *)
+{
+	struct tcp_kept *k = ctx->value;
+	struct sock *sk = ctx->sk;
+
+	return sk && k ? walk(ctx->meta->seq, sk, k) : 0;
+}
+#else
+METERED("iter/bpf_map_elem", tcp_walk, METER_WALK, struct bpf_iter__bpf_map_elem *)
+{
+	struct tcp_kept *k = ctx->value;
+	__u64 *address = ctx->key;
+
+	return address && k ? walk(ctx->meta->seq, (struct sock *)*address, k) : 0;
+}
+#endif
+
 static __always_inline void note_listening(struct sock *sk)
 {
-	struct listening at = {.netns = netns_of(sk), .port = sk->__sk_common.skc_num};
+	struct listening at = {.netns = netns_of(sk), .port = READ(sk, __sk_common.skc_num)};
 	__u8 yes = 1;
 
 	if (bpf_map_update_elem(&listening, &at, &yes, BPF_ANY))
@@ -257,7 +272,7 @@ static __always_inline void adopt_listener(struct sock *sk, struct task_struct *
 {
 	struct tcp_kept *k;
 
-	if (bpf_sk_storage_get(&kept, sk, NULL, 0) || !in_scope(sk, task))
+	if (kept_of(sk) || !in_scope(sk, task))
 		return;
 	k = keep(sk);
 	if (!k)
@@ -266,13 +281,14 @@ static __always_inline void adopt_listener(struct sock *sk, struct task_struct *
 	process_of(&k->owner, task);
 	k->role = ROLE_LISTENER;
 	k->changed = 1;
+	note_parent(sk, k);
 }
 
 // adopt_multipath takes over a multipath listener, which Go's servers are. The TCP listener behind it has no file, so what
 // it accepts comes without its process, and gets one from adopt_pass ADOPT_OWNERS or when it closes.
 static __always_inline void adopt_multipath(struct sock *sk, struct task_struct *task)
 {
-	if (adopt_pass != ADOPT_LISTENERS || sk->__sk_common.skc_state != TCP_LISTEN)
+	if (adopt_pass != ADOPT_LISTENERS || READ(sk, __sk_common.skc_state) != TCP_LISTEN)
 		return;
 	note_listening(sk);
 	adopt_listener(sk, task);
@@ -290,22 +306,22 @@ METERED("iter/task_file", tcp_adopt, METER_ADOPT, struct bpf_iter__task_file *)
 
 	if (!task || !file)
 		return 0;
-	socket = bpf_sock_from_file(file);
+	socket = socket_of(file);
 	if (!socket)
 		return 0;
-	sk = socket->sk;
+	sk = READ(socket, sk);
 	if (!sk)
 		return 0;
-	if (sk->sk_protocol == IPPROTO_MPTCP) {
+	if (READ(sk, sk_protocol) == IPPROTO_MPTCP) {
 		adopt_multipath(sk, task);
 		return 0;
 	}
-	if (sk->sk_protocol != IPPROTO_TCP)
+	if (READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = tcp_of(sk);
 	if (!tp)
 		return 0;
-	state = sk->__sk_common.skc_state;
+	state = READ(sk, __sk_common.skc_state);
 	if (adopt_pass == ADOPT_LISTENERS) {
 		if (state == TCP_LISTEN) {
 			note_listening(sk);
@@ -315,7 +331,7 @@ METERED("iter/task_file", tcp_adopt, METER_ADOPT, struct bpf_iter__task_file *)
 	}
 	if (state == TCP_CLOSE || state == TCP_LISTEN)
 		return 0;
-	k = bpf_sk_storage_get(&kept, sk, NULL, 0);
+	k = kept_of(sk);
 	if (adopt_pass == ADOPT_OWNERS && k && k->inherited)
 		correct(k, sk, task);
 	// A connection that nobody had accepted yet comes to be found by a later pass.

@@ -34,20 +34,22 @@ var sensors = map[string]func(sensor.Settings) (sensor.Sensor, error){
 
 // needs are the features without which a sensor cannot run at all.
 var needs = map[string][]string{
-	tcp.Name: {
-		feature.BTF, feature.TypedTracepoint, feature.RingBuffer, feature.SocketStorage, feature.SocketStorageWalk,
-		feature.SocketCookie, feature.Atomics, feature.TaskFileWalk, feature.SocketFromFile,
-	},
+	tcp.Name: {feature.BTF, feature.TypedTracepoint, feature.RingBuffer, feature.TaskFileWalk},
 }
 
-// lacking names what this kernel does not have of what a sensor needs.
-func lacking(t *testing.T, name string) []string {
+// wants are the features without which it runs with less.
+var wants = map[string][]string{
+	tcp.Name: {feature.SocketStorage, feature.SocketStorageWalk, feature.SocketCookie, feature.SocketFromFile},
+}
+
+// lacking names what this kernel does not have of some features.
+func lacking(t *testing.T, names []string) []string {
 	testkit.RequireRoot(t)
 	features := feature.Probe(t.Context(), feature.Config{})
 	var missing []string
-	for _, need := range needs[name] {
-		if feature.Find(features, need).Verdict != feature.Yes {
-			missing = append(missing, need)
+	for _, name := range names {
+		if feature.Find(features, name).Verdict != feature.Yes {
+			missing = append(missing, name)
 		}
 	}
 	return missing
@@ -112,7 +114,7 @@ const readyLimit = 60 * time.Second
 // observe starts a sensor, or skips the test where the kernel cannot run it.
 func observe(t *testing.T, name string) *watch {
 	t.Helper()
-	if missing := lacking(t, name); len(missing) > 0 {
+	if missing := lacking(t, needs[name]); len(missing) > 0 {
 		t.Skipf("this kernel lacks %s", strings.Join(missing, ", "))
 	}
 	w := &watch{test: t, ledger: loss.NewLedger(), connections: map[uint64]model.Connection{}}
