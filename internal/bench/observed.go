@@ -169,7 +169,8 @@ var ownThreads = map[string]bool{"tcp_walk": true, "tcp_adopt": true}
 type spent struct {
 	all, elsewhere time.Duration
 	walk           time.Duration
-	runs           uint64
+
+	runs, runsElsewhere uint64
 }
 
 // since gives the difference, less what the account attributes of its own cost to each run.
@@ -182,6 +183,7 @@ func (s account) since(earlier account, self time.Duration) spent {
 		out.all += took
 		if !ownThreads[program.Name] {
 			out.elsewhere += took
+			out.runsElsewhere += runs
 		}
 		if program.Name == "tcp_walk" {
 			out.walk += took

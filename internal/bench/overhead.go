@@ -233,10 +233,13 @@ func accounted(agent *observed, self time.Duration, what func() (float64, error)
 func (m *overheadMeasures) rows() []Row {
 	var rows []Row
 	for _, load := range workloads() {
-		rows = append(rows, m.bpfRow(load, load.name+": BPF time", m.bpf[load.name]).
-			WithNote("the kernel's account, %.2g runs a %s", Median(m.bpf[load.name+"/runs"]), load.unit))
-		rows = append(rows, m.bpfRow(load, load.name+": BPF time, metered", m.on[load.name+"/meter"]).
-			WithNote("the sensor's own meter, one run in 256 timed"))
+		accounted, goal := bpfRow(load, load.name+": BPF time", m.bpf[load.name])
+		if goal > 0 {
+			accounted = accounted.WithGoal(goal)
+		}
+		rows = append(rows, accounted.WithNote("the kernel's account, %.2g runs a %s", Median(m.bpf[load.name+"/runs"]), load.unit))
+		metered, _ := bpfRow(load, load.name+": BPF time, metered", m.on[load.name+"/meter"])
+		rows = append(rows, metered.WithNote("the sensor's own meter, one run in 256 timed; the whole host's connections"))
 		rows = append(rows,
 			Compared(fmt.Sprintf("%s: CPU per %s", load.name, load.unit), Seconds, m.on[load.name+"/cpu"], m.off[load.name+"/cpu"]),
 			Compared(load.name+": throughput", load.rate, m.on[load.name+"/rate"], m.off[load.name+"/rate"]),
@@ -249,18 +252,18 @@ func (m *overheadMeasures) rows() []Row {
 	return rows
 }
 
-// bpfRow gives the kernel's time by the measure that its goal is in.
-func (m *overheadMeasures) bpfRow(load workload, name string, perUnit []float64) Row {
+// bpfRow gives the kernel's time by the measure that its goal is in, and that goal; 0 where there is none.
+func bpfRow(load workload, name string, perUnit []float64) (Row, float64) {
 	if load.ends == 0 {
-		row := Measured(name+" per "+load.unit, Seconds, perUnit)
+		goal := 0.0
 		if load.unit == "request" {
-			row = row.WithGoal(goalPerRequest)
+			goal = goalPerRequest
 		}
-		return row
+		return Measured(name+" per "+load.unit, Seconds, perUnit), goal
 	}
 	perEnd := make([]float64, len(perUnit))
 	for i, value := range perUnit {
 		perEnd[i] = value / load.ends
 	}
-	return Measured(name+" per connection end", Seconds, perEnd).WithGoal(goalPerEnd)
+	return Measured(name+" per connection end", Seconds, perEnd), goalPerEnd
 }

@@ -27,8 +27,10 @@ func (polling) About() string {
 type pollingSize struct {
 	levels []int
 	// walk is how many connections there are when there are as many sockets as the walk's budget speaks of.
-	walk    int
-	window  time.Duration
+	walk   int
+	window time.Duration
+	// rest is how long the agent has before the walk is measured: whose the accepted ones are is found out after seconds.
+	rest    time.Duration
 	rounds  int
 	briefly int
 }
@@ -44,9 +46,9 @@ const (
 
 // Run grows a crowd of connections; at each size it lets the agent work alone, then polls beside it, in turn.
 func (polling) Run(ctx context.Context, run *Run) (_ []Row, err error) {
-	size := pollingSize{levels: []int{100}, walk: 50, window: time.Second, rounds: 1, briefly: 500}
+	size := pollingSize{levels: []int{100}, walk: 50, window: time.Second, rest: time.Second, rounds: 1, briefly: 500}
 	if run.Full {
-		size = pollingSize{levels: []int{1000, 10_000}, walk: 5000, window: 3 * time.Second, rounds: 3, briefly: 10_000}
+		size = pollingSize{levels: []int{1000, 10_000}, walk: 5000, window: 3 * time.Second, rest: 8 * time.Second, rounds: 3, briefly: 10_000}
 	}
 	if err := quiet(); err != nil {
 		return nil, err
@@ -132,23 +134,27 @@ func (m *pollingMeasures) alone(ctx context.Context) (float64, error) {
 	return (after - before).Seconds() / time.Since(began).Seconds(), err
 }
 
-// elsewhere gives the share of a CPU that the agent's programs take in the contexts of others, and the time of a walk.
-func (m *pollingMeasures) elsewhere(ctx context.Context) (share, walk float64, err error) {
+// accounted gives what the agent's programs take in a window, by the kernel's account.
+func (m *pollingMeasures) accounted(ctx context.Context) (_ spent, err error) {
 	if err := quiet(); err != nil {
-		return 0, 0, err
+		return spent{}, err
 	}
 	on, err := stats.Enable()
 	if err != nil {
-		return 0, 0, err
+		return spent{}, err
 	}
 	defer func() { err = errors.Join(err, on.Close()) }()
 	self, err := stats.Self()
 	if err != nil {
-		return 0, 0, err
+		return spent{}, err
 	}
 	_, used, err := accounted(m.agent, self, func() (float64, error) { return 0, pause(ctx, m.size.window) })
-	seconds := m.size.window.Seconds()
-	return max(0, used.elsewhere.Seconds()) / seconds, max(0, used.walk.Seconds()) / seconds, err
+	return used, err
+}
+
+// aSecond is a time within a window as a share of one CPU.
+func (m *pollingMeasures) aSecond(took time.Duration) float64 {
+	return max(0, took.Seconds()) / m.size.window.Seconds()
 }
 
 // grow makes connections, busy ones among them, and lets the agent come to rest.
@@ -168,6 +174,9 @@ func (m *pollingMeasures) walk(ctx context.Context) error {
 	if err := m.grow(ctx, m.size.walk, 0); err != nil {
 		return err
 	}
+	if err := pause(ctx, m.size.rest); err != nil {
+		return err
+	}
 	var walks []float64
 	for i := range m.size.rounds {
 		cpu, err := m.alone(ctx)
@@ -176,7 +185,7 @@ func (m *pollingMeasures) walk(ctx context.Context) error {
 		}
 		walks = append(walks, cpu-m.idle[i])
 	}
-	_, program, err := m.elsewhere(ctx)
+	used, err := m.accounted(ctx)
 	if err != nil {
 		return err
 	}
@@ -184,7 +193,7 @@ func (m *pollingMeasures) walk(ctx context.Context) error {
 	m.rows = append(m.rows,
 		Measured(name+": CPU of the walk, a second", Seconds, walks).WithGoal(goalWalk).
 			WithNote("the agent's CPU, less that without connections"),
-		Measured(name+": the walk's program, a second", Seconds, []float64{program}).WithNote("the kernel's account; part of the above"))
+		Measured(name+": the walk's program, a second", Seconds, []float64{m.aSecond(used.walk)}).WithNote("the kernel's account; part of the above"))
 	return m.memory(name)
 }
 
@@ -193,17 +202,18 @@ func (m *pollingMeasures) level(ctx context.Context, count int) error {
 	if err := m.grow(ctx, count, busyShare); err != nil {
 		return err
 	}
-	var ours, slow, fast, reached, programs []float64
+	var ours, slow, fast, reached, programs, runs []float64
 	for round := range m.size.rounds {
 		m.run.Progress(fmt.Sprintf("%s connections, round %d of %d", units.Number(float64(count)), round+1, m.size.rounds))
 		cpu, err := m.alone(ctx)
 		if err != nil {
 			return err
 		}
-		program, _, err := m.elsewhere(ctx)
+		used, err := m.accounted(ctx)
 		if err != nil {
 			return err
 		}
+		program := m.aSecond(used.elsewhere)
 		once, err := m.poller.lasting(ctx, m.size.window, time.Second)
 		if err != nil {
 			return err
@@ -212,14 +222,15 @@ func (m *pollingMeasures) level(ctx context.Context, count int) error {
 		if err != nil {
 			return err
 		}
-		programs = append(programs, program)
+		programs, runs = append(programs, program), append(runs, float64(used.runsElsewhere)/m.size.window.Seconds())
 		ours, slow, fast = append(ours, cpu+program), append(slow, once.cpu), append(fast, often.cpu)
 		reached = append(reached, often.interval.Seconds())
 	}
 	name := units.Number(float64(count)) + " connections"
 	m.rows = append(m.rows,
 		Compared(name+": CPU, against polling once a second", Share, ours, slow).WithRatioGoal(goalAgainstPolling).
-			WithNote("of one CPU; agent, and its programs in others' contexts (%s)", units.Percent(Median(programs))),
+			WithNote("of one CPU; agent, and its programs in others' contexts (%s, %s runs, the whole host's)",
+				units.Percent(Median(programs)), units.Rate(Median(runs))),
 		Compared(name+": CPU, against polling back to back", Share, ours, fast).WithRatioGoal(goalAgainstPolling).WithNote("of one CPU"),
 		Measured(name+": interval that polling back to back reached", Seconds, reached))
 	return m.memory(name)
