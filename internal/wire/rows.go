@@ -28,6 +28,9 @@ func (d *decoder) rows(from *flowv1.Rows) []model.Flow {
 		}
 		taken++
 	}
+	if taken == 0 {
+		return nil
+	}
 	clear(out[taken:])
 	return out[:taken]
 }
