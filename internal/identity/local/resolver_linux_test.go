@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -320,5 +321,30 @@ func BenchmarkResolveNewProcess(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		r.Resolve(model.Owner{Kind: model.OwnerNetNS, NetNS: r.namespaces.host, PID: uint32(os.Getpid()), Comm: strconv.Itoa(i)})
+	}
+}
+
+// TestGroupThatIsNewerThanTheLastWalk is asked for before any notice of it was read, and while no walk is allowed.
+func TestGroupThatIsNewerThanTheLastWalk(t *testing.T) {
+	r := idleResolver(t, Config{})
+	for root, tree := range map[string]*tree{r.Hierarchy().V2: r.v2, r.Hierarchy().V1: r.v1} {
+		if root == "" {
+			continue
+		}
+		tree.next = time.Now().Add(time.Hour)
+		path := newGroup(t, root, "/system.slice/backup.service")
+		id := inode(t, root+path)
+		found, ok := tree.find(id)
+		require.True(t, ok, root)
+		require.Equal(t, path, found)
+		require.Zero(t, tree.scanCount())
+		require.NoError(t, os.Remove(root+path))
+		_, ok = newTree(root).find(id)
+		require.False(t, ok, "it has gone")
+		require.NoError(t, os.Mkdir(root+path+" (deleted)", 0o755))
+		odd, ok := tree.find(inode(t, root+path+" (deleted)"))
+		require.True(t, ok)
+		require.Equal(t, path+" (deleted)", odd)
+		require.NoError(t, os.Remove(root+path+" (deleted)"))
 	}
 }

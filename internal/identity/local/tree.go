@@ -23,7 +23,7 @@ const (
 )
 
 // tree knows the groups of one hierarchy by their ids. It walks the file system once; afterwards the kernel's notices
-// keep it up to date, and where they were late or lost, another walk when it is asked for a group that it does not know.
+// keep it up to date. Where they were late or lost it asks the kernel for a group that it does not know, or walks again.
 type tree struct {
 	root string
 
@@ -52,6 +52,12 @@ func (t *tree) find(id uint64) (string, bool) {
 	defer t.mu.Unlock()
 	if path, ok := t.known(id); ok {
 		return path, true
+	}
+	if t.root != "" {
+		if path, ok := pathOf(t.root, id); ok {
+			t.add(path, id)
+			return path, true
+		}
 	}
 	if t.root == "" || time.Now().Before(t.next) {
 		return "", false

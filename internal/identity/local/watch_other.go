@@ -22,3 +22,5 @@ func (*watch) close() {}
 func (*watch) read(func(notice)) error { return nil }
 
 func inodeOf(string) (uint64, bool) { return 0, false }
+
+func pathOf(string, uint64) (string, bool) { return "", false }
