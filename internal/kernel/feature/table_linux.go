@@ -13,6 +13,9 @@ type trial struct {
 	volatile bool
 }
 
+// olderForm is what the tcp sensor does where it cannot keep what it knows of a socket with the socket.
+const olderForm = "The tcp sensor runs in its form for older kernels: it keeps a table of sockets, with room for 65536."
+
 // trials is the table of everything that is tried, in the order in which it is reported.
 var trials = []trial{
 	{name: BTF, group: Hook, probe: probeBTF,
@@ -24,11 +27,11 @@ var trials = []trial{
 	{name: Tracepoint, group: Hook, probe: probeTracepoint,
 		without: "System calls and scheduling cannot be watched; the tcp sensor does not need it."},
 	{name: SocketStorageWalk, group: Hook, probe: probeSocketStorageWalk,
-		without: "Open connections show no progress until they close: bytes and round-trip times come with the end only."},
+		without: olderForm},
 	{name: TaskFileWalk, group: Hook, probe: probeTaskFileWalk,
-		without: "Connections that were open before the agent started stay unseen until their state changes."},
+		without: "The tcp sensor cannot run: it finds what is older than itself by the files of all processes."},
 	{name: SocketFromFile, group: Language, probe: probeSocketFromFile,
-		without: "Connections that were open before the agent started stay unseen until their state changes."},
+		without: olderForm},
 	{name: CgroupConnect, group: Hook, probe: probeCgroupConnect,
 		without: "A connect that finds no route or no local port is not seen; every other failure is."},
 	{name: CgroupSockRelease, group: Hook, probe: probeCgroupSockRelease,
@@ -52,11 +55,11 @@ var trials = []trial{
 	{name: RingBuffer, group: Language, probe: probeRingBuffer,
 		without: "No sensor can report: nothing is seen."},
 	{name: SocketStorage, group: Language, probe: probeSocketStorage,
-		without: "The tcp sensor cannot keep a connection's owner and counters on its socket, and does not run."},
+		without: olderForm},
 	{name: SocketCookie, group: Language, probe: probeSocketCookie,
 		without: "The tcp sensor numbers connections by itself; they cannot be matched with other tools by cookie."},
 	{name: Atomics, group: Language, probe: probeAtomics,
-		without: "The tcp sensor cannot hand over counters exactly once, and does not run."},
+		without: "Programs cannot take a counter and reset it in one step; built-in sensors do not need it."},
 	{name: LockableMemory, group: Language, probe: probeLockableMemory, volatile: true,
 		without: "Maps of the sizes that sensors need cannot be created: raise the limit on locked memory."},
 	{name: Cgroup2, group: State, probe: probeCgroup2, volatile: true,

@@ -114,11 +114,18 @@ const readyLimit = 60 * time.Second
 // observe starts a sensor, or skips the test where the kernel cannot run it.
 func observe(t *testing.T, name string) *watch {
 	t.Helper()
+	return observeWithin(t, name, sensor.Scope{})
+}
+
+func observeWithin(t *testing.T, name string, scope sensor.Scope) *watch {
+	t.Helper()
 	if missing := lacking(t, needs[name]); len(missing) > 0 {
 		t.Skipf("this kernel lacks %s", strings.Join(missing, ", "))
 	}
 	w := &watch{test: t, ledger: loss.NewLedger(), connections: map[uint64]model.Connection{}}
-	made, err := sensors[name](settings(t, w.ledger))
+	given := settings(t, w.ledger)
+	given.Scope = scope
+	made, err := sensors[name](given)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan sensor.State, 1)
