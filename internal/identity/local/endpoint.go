@@ -50,11 +50,12 @@ func (r *Resolver) describe(owner model.Owner, p *process, g *group) *model.Endp
 	e.Unit = g.unit
 	set(e, attributeUnit, g.unit, g.evidence)
 	r.describeContainer(e, g)
-	d := g.shared
+	d := r.sharedWith(g, p)
 	if p != nil && p.description != (description{}) {
+		shared := d.service
 		d = p.description
 		if d.service == "" {
-			d.service = g.shared.service
+			d.service = shared
 		}
 	}
 	r.chooseWorkload(e, g, d, named && owner.NetNS != r.namespaces.host)

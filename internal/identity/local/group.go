@@ -53,8 +53,39 @@ func (r *Resolver) group(owner model.Owner, p *process) *group {
 	}
 	if p != nil && p.description.service != "" && r.shares(g) {
 		r.share(g, p)
+		if around := r.around(g); around != nil {
+			r.share(around, p)
+		}
 	}
 	return g
+}
+
+// around gives what is known of a group's network namespace as a whole, where that is somebody's own: not the host's,
+// and not that of containers, which have names of their own in one they share.
+func (r *Resolver) around(g *group) *group {
+	if g.key.kind == model.OwnerNetNS || g.key.netNS == 0 || g.key.netNS == r.namespaces.host || g.container != "" ||
+		strings.HasSuffix(g.unit, ".service") {
+		return nil
+	}
+	key := groupKey{kind: model.OwnerNetNS, id: uint64(g.key.netNS), netNS: g.key.netNS}
+	around, ok := r.groups.get(key)
+	if !ok {
+		around = &group{key: key, found: true}
+		r.groups.put(key, around)
+	}
+	return around
+}
+
+// sharedWith is what others say of a process: those of its group, or, where it can no longer be asked itself, those of
+// its namespace.
+func (r *Resolver) sharedWith(g *group, p *process) description {
+	if g.shared.service != "" || p == nil || p.alive() {
+		return g.shared
+	}
+	if around := r.around(g); around != nil {
+		return around.shared
+	}
+	return g.shared
 }
 
 // place finds a group's path and what it says.
@@ -125,7 +156,9 @@ func (r *Resolver) share(g *group, p *process) {
 		g.shared, g.sharedBy = d, p
 	}
 	// Those who were named before anybody spoke get their names now.
-	r.forget(func(_ model.Owner, known *resolved) bool { return known.group == g.key })
+	r.forget(func(_ model.Owner, known *resolved) bool {
+		return known.group == g.key || (g.key.kind == model.OwnerNetNS && known.group.netNS == g.key.netNS)
+	})
 }
 
 // lives tells whether a process still runs the program that it was seen to run.

@@ -32,12 +32,14 @@ type process struct {
 	comm, name, executable string
 	description            description
 	evidence               model.Evidence
+	// dying tells that it had let go of its memory, with its environment, before it could be looked at.
+	dying bool
 	// gone is when it was found to have exited; zero while it lives.
 	gone time.Time
 }
 
 // alive tells whether a process was seen, and has not been found to have exited since.
-func (p *process) alive() bool { return p != nil && p.start != 0 && p.gone.IsZero() }
+func (p *process) alive() bool { return p != nil && p.start != 0 && !p.dying && p.gone.IsZero() }
 
 // readProcess looks at a living process, or answers os.ErrNotExist.
 func readProcess(procRoot string, pid uint32) (*process, error) {
@@ -47,9 +49,11 @@ func readProcess(procRoot string, pid uint32) (*process, error) {
 	}
 	directory := filepath.Join(procRoot, strconv.FormatUint(uint64(pid), 10))
 	p := &process{pid: pid, start: start, comm: clean(comm), evidence: model.EvidenceProc}
-	if target, err := os.Readlink(filepath.Join(directory, "exe")); err == nil {
+	target, err := os.Readlink(filepath.Join(directory, "exe"))
+	if err == nil {
 		p.executable = clean(strings.TrimSuffix(target, " (deleted)"))
 	}
+	p.dying = errors.Is(err, os.ErrNotExist)
 	arguments := strings.Split(strings.TrimRight(readSome(filepath.Join(directory, "cmdline"), maxCmdline), "\x00"), "\x00")
 	p.name = processName(p.comm, p.executable, arguments)
 	p.description = parseEnvironment(readSome(filepath.Join(directory, "environ"), maxEnviron))

@@ -198,6 +198,9 @@ func (r *Resolver) process(owner model.Owner) *process {
 		return known
 	case err == nil:
 		if p, err := readProcess(r.config.ProcRoot, owner.PID); err == nil {
+			if p.dying && ok && known.start == p.start {
+				return known.exited()
+			}
 			r.processes.put(owner.PID, p)
 			return p
 		}
