@@ -63,7 +63,7 @@ func findHierarchies(mountinfo io.Reader) (hierarchies, error) {
 	return found, nil
 }
 
-// groupPrefix begins the names of all cgroups made here; the process that made one follows.
+// groupPrefix begins the names of all cgroups and directories made here; the process that made one follows.
 const groupPrefix = "aeolus-bench-"
 
 // group is a cgroup whose processes are accounted for together.
@@ -137,16 +137,29 @@ func removeGroup(directory string, patience time.Duration) error {
 }
 
 // removeLeftGroups removes empty groups whose maker has gone.
-func removeLeftGroups(root string) {
-	left, _ := filepath.Glob(filepath.Join(root, groupPrefix+"*"))
-	for _, directory := range left {
-		maker, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(directory), groupPrefix), "-")
+func removeLeftGroups(root string) { removeLeft(root, os.Remove) }
+
+// workDirectory makes a directory for files. What a benchmark that was killed has left is removed first.
+func workDirectory() (string, error) {
+	removeLeft(os.TempDir(), os.RemoveAll)
+	directory, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", groupPrefix, os.Getpid()))
+	if err != nil {
+		return "", fmt.Errorf("making a directory: %w", err)
+	}
+	return directory, nil
+}
+
+// removeLeft removes what bears the number of a process that has gone.
+func removeLeft(root string, remove func(string) error) {
+	left, _ := filepath.Glob(filepath.Join(root, groupPrefix+"*-*"))
+	for _, path := range left {
+		maker, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), groupPrefix), "-")
 		pid, err := strconv.Atoi(maker)
 		if err != nil {
 			continue
 		}
 		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); errors.Is(err, os.ErrNotExist) {
-			_ = os.Remove(directory)
+			_ = remove(path)
 		}
 	}
 }

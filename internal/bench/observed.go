@@ -50,8 +50,8 @@ func startObserved(ctx context.Context, scope ...*netlink.Namespace) (_ *observe
 			err = errors.Join(err, o.stop())
 		}
 	}()
-	if o.directory, err = os.MkdirTemp("", "aeolus-bench-"); err != nil {
-		return nil, fmt.Errorf("making a directory: %w", err)
+	if o.directory, err = workDirectory(); err != nil {
+		return nil, err
 	}
 	arguments, err := o.trust()
 	if err != nil {

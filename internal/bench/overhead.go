@@ -35,6 +35,7 @@ const (
 // Run takes turns, in random order, of each workload with an agent and without; and then, in windows of their own, has the
 // kernel account for the agent's programs.
 func (overhead) Run(ctx context.Context, run *Run) (_ []Row, err error) {
+	defer func() { err = interrupted(ctx, err) }()
 	size := overheadSize{rounds: 1, accounts: 1, seconds: 1}
 	if run.Full {
 		size = overheadSize{rounds: 5, accounts: 3, seconds: 2}

@@ -4,6 +4,9 @@ package bench
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -68,4 +71,18 @@ func TestOverhead_measuresEachLoad(t *testing.T) {
 	require.Equal(t, goalPerEnd, *end.Goal)
 	require.Positive(t, end.Value)
 	require.Greater(t, rows["agent's memory"].Value, 1e6)
+}
+
+func TestRemoveLeft_takesWhatNobodyHolds(t *testing.T) {
+	root := t.TempDir()
+	gone := filepath.Join(root, groupPrefix+"2147483646-x")
+	here := filepath.Join(root, fmt.Sprintf("%s%d-x", groupPrefix, os.Getpid()))
+	other := filepath.Join(root, groupPrefix+"x-1")
+	for _, directory := range []string{gone, here, other} {
+		require.NoError(t, os.Mkdir(directory, 0o700))
+	}
+	removeLeft(root, os.RemoveAll)
+	require.NoDirExists(t, gone)
+	require.DirExists(t, here)
+	require.DirExists(t, other)
 }

@@ -46,6 +46,7 @@ const (
 
 // Run grows a crowd of connections; at each size it lets the agent work alone, then polls beside it, in turn.
 func (polling) Run(ctx context.Context, run *Run) (_ []Row, err error) {
+	defer func() { err = interrupted(ctx, err) }()
 	size := pollingSize{levels: []int{100}, walk: 50, window: time.Second, rest: time.Second, rounds: 1, briefly: 500}
 	if run.Full {
 		size = pollingSize{levels: []int{1000, 10_000}, walk: 5000, window: 3 * time.Second, rest: 8 * time.Second, rounds: 3, briefly: 10_000}

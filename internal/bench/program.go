@@ -181,3 +181,11 @@ func (c *closers) close() error {
 	*c = nil
 	return errors.Join(errs...)
 }
+
+// interrupted gives the context's end instead of what came of it: a program that was killed for it has not failed.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}

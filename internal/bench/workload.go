@@ -69,9 +69,9 @@ func newBed(ctx context.Context) (_ *bed, err error) {
 		return nil, err
 	}
 	b.closers.add(b.group.remove)
-	directory, err := os.MkdirTemp("", "aeolus-bench-")
+	directory, err := workDirectory()
 	if err != nil {
-		return nil, fmt.Errorf("making a directory: %w", err)
+		return nil, err
 	}
 	b.closers.add(func() error { return os.RemoveAll(directory) })
 	config := filepath.Join(directory, "nginx.conf")
