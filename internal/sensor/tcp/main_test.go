@@ -85,6 +85,15 @@ func start(t *testing.T, settings sensor.Settings) *started {
 
 func startWith(t *testing.T, settings sensor.Settings, sink *recorder) *started {
 	t.Helper()
+	if *onlyOlder {
+		return startObject(t, settings, sink, older)
+	}
+	return startObject(t, settings, sink, newer)
+}
+
+// startObject runs one of the two objects.
+func startObject(t *testing.T, settings sensor.Settings, sink *recorder, first object) *started {
+	t.Helper()
 	settings.Ledger = loss.NewLedger()
 	settings.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	if settings.Cgroup2Root == "" {
@@ -92,9 +101,7 @@ func startWith(t *testing.T, settings sensor.Settings, sink *recorder) *started 
 	}
 	s, err := New(settings)
 	require.NoError(t, err)
-	if *onlyOlder {
-		s.(*tcpSensor).first = older
-	}
+	s.(*tcpSensor).first = first
 	run := &started{recorder: sink, sensor: s, ledger: settings.Ledger}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan sensor.State, 1)
