@@ -20,6 +20,7 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/agent/reconcile"
 	"github.com/aeolus-ebpf/aeolus/internal/agent/track"
 	"github.com/aeolus-ebpf/aeolus/internal/assign"
+	"github.com/aeolus-ebpf/aeolus/internal/defect"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 	"github.com/aeolus-ebpf/aeolus/internal/sensor"
 	"github.com/aeolus-ebpf/aeolus/internal/version"
@@ -143,17 +144,17 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.config.Logger.Info("the agent starts", "node", a.config.Node, "agent", a.id, "controller", a.config.Controller,
 		"scope", a.config.Scope.String(), "version", version.String())
 	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error { return a.host.Resolver.Run(inner) })
-	group.Go(func() error { return a.reconciler.Run(inner) })
-	group.Go(func() error { return a.control.run(inner) })
-	group.Go(func() error { return a.pipeline.run(inner, a.config.Interval) })
-	group.Go(func() error { return a.flows.Run(inner) })
-	group.Go(func() error { return a.events.Run(inner) })
+	defect.Go(group, func() error { return a.host.Resolver.Run(inner) })
+	defect.Go(group, func() error { return a.reconciler.Run(inner) })
+	defect.Go(group, func() error { return a.control.run(inner) })
+	defect.Go(group, func() error { return a.pipeline.run(inner, a.config.Interval) })
+	defect.Go(group, func() error { return a.flows.Run(inner) })
+	defect.Go(group, func() error { return a.events.Run(inner) })
 
 	ended := make(chan error, 1)
 	go func() { ended <- group.Wait() }()
 	err := a.await(inner, ended)
-	if errors.Is(err, ErrStuck) {
+	if errors.Is(err, ErrStuck) || errors.Is(err, defect.ErrPanic) {
 		return err
 	}
 	a.pipeline.collect()

@@ -17,6 +17,7 @@ import (
 	controlv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/control/v1"
 	flowv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/flow/v1"
 	"github.com/aeolus-ebpf/aeolus/internal/assign"
+	"github.com/aeolus-ebpf/aeolus/internal/defect"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 	"github.com/aeolus-ebpf/aeolus/internal/testkit"
@@ -280,6 +281,15 @@ func TestAgent_eventsTravelTogether(t *testing.T) {
 	for i, event := range b.receiver.gotEvents() {
 		require.Equal(t, fmt.Sprintf("%s-%d", b.agent.id, i+1), event.ID)
 	}
+}
+
+// TestAgent_panic ends in order: no sensor stays behind.
+func TestAgent_panic(t *testing.T) {
+	b := newBench(t, nil)
+	b.host.last(t, 1)
+	b.host.broken.Store(true)
+	b.await("the end of the sensor", func() bool { return b.host.running.Load() == 0 })
+	require.ErrorIs(t, b.end(), defect.ErrPanic)
 }
 
 func TestAgent_ownTraffic(t *testing.T) {

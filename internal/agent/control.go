@@ -16,6 +16,7 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/agent/export"
 	"github.com/aeolus-ebpf/aeolus/internal/agent/reconcile"
 	"github.com/aeolus-ebpf/aeolus/internal/assign"
+	"github.com/aeolus-ebpf/aeolus/internal/defect"
 	"github.com/aeolus-ebpf/aeolus/internal/version"
 )
 
@@ -71,6 +72,9 @@ func (c *control) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		if errors.Is(err, defect.ErrPanic) {
+			return err
+		}
 		if answered {
 			pause.Reset()
 		}
@@ -114,7 +118,7 @@ func (c *control) attach(ctx context.Context) (answered bool, err error) {
 		return false, fmt.Errorf("greeting the controller: %w", err)
 	}
 	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error {
+	defect.Go(group, func() error {
 		defer cancel()
 		for {
 			state, err := stream.Recv()
@@ -127,7 +131,7 @@ func (c *control) attach(ctx context.Context) (answered bool, err error) {
 			}
 		}
 	})
-	group.Go(func() error { return c.report(inner, stream) })
+	defect.Go(group, func() error { return c.report(inner, stream) })
 	err = group.Wait()
 	return answered, err
 }

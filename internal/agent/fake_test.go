@@ -29,8 +29,10 @@ type fakeHost struct {
 	running   atomic.Int32
 	// refuse makes every construction fail; crash makes every run fail once it is ready.
 	refuse, crash atomic.Bool
-	missing       []string
-	began         time.Time
+	// broken makes what is asked once a second panic.
+	broken  atomic.Bool
+	missing []string
+	began   time.Time
 }
 
 func newFakeHost() *fakeHost {
@@ -55,6 +57,9 @@ func (h *fakeHost) Run(ctx context.Context) error {
 }
 
 func (h *fakeHost) Addresses() []model.AddressOwner {
+	if h.broken.Load() {
+		panic("oh")
+	}
 	return []model.AddressOwner{{Address: netip.MustParseAddr("10.1.1.1"), NetNS: 7}}
 }
 

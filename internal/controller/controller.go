@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/ingest"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/query"
+	"github.com/aeolus-ebpf/aeolus/internal/defect"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 )
 
@@ -69,7 +71,7 @@ func New(config Config) (*Controller, error) {
 		return c, nil
 	}
 	server, err := ingest.New(ingest.Config{
-		TLS: config.TLS, Sink: c.engine, Ledger: c.ledger, Heard: c.book.Heard, Now: config.Now,
+		TLS: config.TLS, Sink: c.engine, Logger: config.Logger, Ledger: c.ledger, Heard: c.book.Heard, Now: config.Now,
 		Control: &assignments.Server{Book: c.book, NodeOf: ingest.NodeOf},
 	})
 	if err != nil {
@@ -97,9 +99,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	defer opened.close()
 	// Watching streams last until their context ends, which is that of the server's requests.
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return c.engine.Run(ctx) })
+	defect.Go(group, func() error { return c.engine.Run(ctx) })
 	if opened.grpc != nil {
-		group.Go(func() error { return c.ingest.Serve(ctx, opened.grpc) })
+		defect.Go(group, func() error { return c.ingest.Serve(ctx, opened.grpc) })
 	}
 	if opened.http != nil {
 		_, port, err := net.SplitHostPort(opened.http.Addr().String())
@@ -108,10 +110,10 @@ func (c *Controller) Run(ctx context.Context) error {
 		}
 		guard := query.Guard{Token: c.config.Token, Names: c.config.Names, Port: port}
 		handler := guard.Wrap(c.service.Handler(c.pages()))
-		group.Go(func() error { return c.serve(ctx, opened.http, handler) })
+		defect.Go(group, func() error { return c.serve(ctx, opened.http, handler) })
 	}
 	if opened.unix != nil {
-		group.Go(func() error { return c.serve(ctx, opened.unix, c.service.Handler(nil)) })
+		defect.Go(group, func() error { return c.serve(ctx, opened.unix, c.service.Handler(nil)) })
 	}
 	c.ready <- opened.addresses()
 	c.config.Logger.Info("the controller is ready", "grpc", opened.addresses().GRPC, "http", opened.addresses().HTTP,
@@ -129,6 +131,7 @@ func (c *Controller) pages() http.Handler {
 // serve serves a listener until the context ends. Streams are ended rather than waited for: whoever watches starts anew.
 func (c *Controller) serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := query.NewServer(handler, c.config.Patience)
+	server.ErrorLog = slog.NewLogLogger(c.config.Logger.Handler(), slog.LevelWarn)
 	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

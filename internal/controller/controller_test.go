@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -26,6 +27,7 @@ import (
 	queryv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1"
 	"github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1/queryv1connect"
 	"github.com/aeolus-ebpf/aeolus/internal/controller"
+	"github.com/aeolus-ebpf/aeolus/internal/defect"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 	"github.com/aeolus-ebpf/aeolus/internal/pki"
 	"github.com/aeolus-ebpf/aeolus/internal/wire"
@@ -275,4 +277,25 @@ func TestController_staleSocketIsReplaced(t *testing.T) {
 	require.FileExists(t, path)
 	p := start(t, func(c *controller.Config) { c.UnixSocket = path })
 	require.Equal(t, path, p.addresses.UnixSocket)
+}
+
+// TestController_panic ends everything in order: nothing listens any more, and the socket is gone.
+func TestController_panic(t *testing.T) {
+	var broken atomic.Bool
+	p := start(t, func(c *controller.Config) {
+		c.Now = func() time.Time {
+			if broken.Load() {
+				panic("oh")
+			}
+			return time.Now()
+		}
+	})
+	broken.Store(true)
+	err := <-p.done
+	require.ErrorIs(t, err, defect.ErrPanic)
+	require.NoFileExists(t, p.addresses.UnixSocket)
+	_, err = net.Dial("tcp", p.addresses.HTTP)
+	require.Error(t, err)
+	p.done = make(chan error, 1)
+	p.done <- nil
 }

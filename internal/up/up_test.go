@@ -20,6 +20,7 @@ import (
 
 	queryv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1"
 	"github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1/queryv1connect"
+	"github.com/aeolus-ebpf/aeolus/internal/defect"
 	"github.com/aeolus-ebpf/aeolus/internal/testkit"
 )
 
@@ -143,7 +144,7 @@ func TestUp_saysWhatIsInTheWay(t *testing.T) {
 
 func TestGuarded_aPanicIsAnError(t *testing.T) {
 	err := guarded("agent", func() error { panic("oh") })
-	require.ErrorIs(t, err, ErrPanic)
+	require.ErrorIs(t, err, defect.ErrPanic)
 	require.True(t, strings.HasPrefix(err.Error(), "running the agent: a defect in Aeolus: panic: oh\n"), err)
 	require.EqualError(t, guarded("agent", func() error { return errors.New("no") }), "running the agent: no")
 	require.NoError(t, guarded("agent", func() error { return nil }))

@@ -12,6 +12,7 @@ import (
 
 	controlv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/control/v1"
 	"github.com/aeolus-ebpf/aeolus/internal/assign"
+	"github.com/aeolus-ebpf/aeolus/internal/defect"
 )
 
 const (
@@ -44,7 +45,7 @@ func (s *Server) Attach(stream controlv1.ControlService_AttachServer) error {
 	at := s.Book.attach(hello)
 	defer s.Book.detach(node, at)
 	received := make(chan error, 1)
-	go func() { received <- s.receive(stream, node) }()
+	go func() { received <- defect.Guard(func() error { return s.receive(stream, node) }) }()
 	for {
 		if err := stream.Send(s.Book.desired(node)); err != nil {
 			return err

@@ -16,6 +16,9 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/wire"
 )
 
+// logsExport is the method of OTLP's own service.
+const logsExport = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+
 // logsServer is OTLP's own service. Its generated package links a gateway from gRPC to JSON, which nobody here needs:
 // LogsData has the same fields as the request, and the answer is written by hand.
 type logsServer interface {
@@ -27,12 +30,18 @@ var logsService = grpc.ServiceDesc{
 	HandlerType: (*logsServer)(nil),
 	Methods: []grpc.MethodDesc{{
 		MethodName: "Export",
-		Handler: func(server any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+		Handler: func(server any, ctx context.Context, decode func(any) error, guard grpc.UnaryServerInterceptor) (any, error) {
 			logs := new(logspb.LogsData)
 			if err := decode(logs); err != nil {
 				return nil, err
 			}
-			return server.(logsServer).takeLogs(ctx, logs)
+			take := func(ctx context.Context, request any) (any, error) {
+				return server.(logsServer).takeLogs(ctx, request.(*logspb.LogsData))
+			}
+			if guard == nil {
+				return take(ctx, logs)
+			}
+			return guard(ctx, logs, &grpc.UnaryServerInfo{Server: server, FullMethod: logsExport}, take)
 		},
 	}},
 	Metadata: "opentelemetry/proto/collector/logs/v1/logs_service.proto",

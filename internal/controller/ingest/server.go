@@ -69,6 +69,9 @@ func New(config Config) (*Server, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
 	if config.Heard == nil {
 		config.Heard = func(string, string, []model.StageCount) {}
 	}
@@ -79,6 +82,8 @@ func New(config Config) (*Server, error) {
 	}
 	s.grpc = grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(config.TLS)),
+		grpc.UnaryInterceptor(s.guardCall),
+		grpc.StreamInterceptor(s.guardStream),
 		grpc.MaxRecvMsgSize(wire.MaxMessageBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(16<<10),
