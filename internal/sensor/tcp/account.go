@@ -20,6 +20,7 @@ const (
 	lostStorageFull = "storage-full"
 	lostTableFull   = "listener-table-full"
 	lostNestedRun   = "nested-run"
+	lostUnseenEnd   = "unseen-end"
 )
 
 // account keeps a stage's books: what the kernel tried to write went in; what it could not write, or held back, was

@@ -24,7 +24,7 @@ compile() {
 		$flags -output-dir "$new" "$name" tcp.bpf.c -- \
 		-O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -I../../../bpf "$@"
 }
-compile object -type tcp_identity -type tcp_snapshot -type tcp_kept -type ring_accounts -type meter -- -mcpu=v3
+compile object -type tcp_identity -type tcp_snapshot -type tcp_kept -type ring_accounts -type tcp_books -type meter -- -mcpu=v3
 compile older -no-global-types -- -mcpu=v2 -DOLDER_KERNELS
 mv "$new"/*_bpfel.o "$new"/*_bpfel.go .
 {

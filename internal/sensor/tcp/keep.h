@@ -35,6 +35,8 @@ struct tcp_kept {
 	// How many earlier connections this socket has been reported with.
 	__u16 earlier;
 	__u16 pending_port;
+	// The round of the books in which it is entered, 0 if it is not: see books.h.
+	__u32 booked;
 	__u64 opened;
 	__u64 established;
 	__u64 base_sent_bytes;

@@ -43,7 +43,7 @@ func TestNothingIsLeft(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		err = s.Run(ctx, &recorder{}, func(sensor.State) {
 			assert.Equal(t, programs, held(t, "prog"))
-			assert.Equal(t, 9, held(t, "link"))
+			assert.Equal(t, 10, held(t, "link"))
 			assert.Positive(t, s.Cost().Memory)
 			cancel()
 		})

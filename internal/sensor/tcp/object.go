@@ -48,6 +48,7 @@ var older = object{
 		"at most 65536 sockets are followed at once, because this kernel does not let programs that trace use socket storage: " +
 			"of what is beyond only the end is seen, without its owner's process",
 		"where several processes listen on one port, a connection may have another's process until it has been corrected",
+		noBooks,
 		"connections have numbers of our own and not the kernel's cookies, and cannot be matched with other tools by them",
 	},
 }

@@ -38,6 +38,12 @@ type objectRingAccounts struct {
 	TableFull         uint64
 }
 
+type objectTcpBooks struct {
+	_       structs.HostLayout
+	Entered [4]uint64
+	Left    [4]uint64
+}
+
 type objectTcpIdentity struct {
 	_              structs.HostLayout
 	Kind           uint8
@@ -88,7 +94,7 @@ type objectTcpKept struct {
 	Unused               uint8
 	Earlier              uint16
 	PendingPort          uint16
-	_                    [4]byte
+	Booked               uint32
 	Opened               uint64
 	Established          uint64
 	BaseSentBytes        uint64
@@ -131,6 +137,7 @@ type objectTcpSnapshot struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	objectMapAccounts          = "accounts"
+	objectMapBooks             = "books"
 	objectMapBulk              = "bulk"
 	objectMapCpuBuckets        = "cpu_buckets"
 	objectMapKept              = "kept"
@@ -144,12 +151,15 @@ const (
 	objectProgTcpConnect4      = "tcp_connect4"
 	objectProgTcpConnect6      = "tcp_connect6"
 	objectProgTcpDestroyed     = "tcp_destroyed"
+	objectProgTcpRecount       = "tcp_recount"
 	objectProgTcpResetReceived = "tcp_reset_received"
 	objectProgTcpResetSent     = "tcp_reset_sent"
 	objectProgTcpRetransmit    = "tcp_retransmit"
 	objectProgTcpState         = "tcp_state"
 	objectProgTcpWalk          = "tcp_walk"
 	objectVarAdoptPass         = "adopt_pass"
+	objectVarBookRound         = "book_round"
+	objectVarBooksKept         = "books_kept"
 	objectVarBulkWakeAt        = "bulk_wake_at"
 	objectVarCgroup1Index      = "cgroup1_index"
 	objectVarCpuInterval       = "cpu_interval"
@@ -207,6 +217,7 @@ type objectProgramSpecs struct {
 	TcpConnect4      *ebpf.ProgramSpec `ebpf:"tcp_connect4"`
 	TcpConnect6      *ebpf.ProgramSpec `ebpf:"tcp_connect6"`
 	TcpDestroyed     *ebpf.ProgramSpec `ebpf:"tcp_destroyed"`
+	TcpRecount       *ebpf.ProgramSpec `ebpf:"tcp_recount"`
 	TcpResetReceived *ebpf.ProgramSpec `ebpf:"tcp_reset_received"`
 	TcpResetSent     *ebpf.ProgramSpec `ebpf:"tcp_reset_sent"`
 	TcpRetransmit    *ebpf.ProgramSpec `ebpf:"tcp_retransmit"`
@@ -219,6 +230,7 @@ type objectProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectMapSpecs struct {
 	Accounts     *ebpf.MapSpec `ebpf:"accounts"`
+	Books        *ebpf.MapSpec `ebpf:"books"`
 	Bulk         *ebpf.MapSpec `ebpf:"bulk"`
 	CpuBuckets   *ebpf.MapSpec `ebpf:"cpu_buckets"`
 	Kept         *ebpf.MapSpec `ebpf:"kept"`
@@ -235,6 +247,8 @@ type objectMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
 	AdoptPass      *ebpf.VariableSpec `ebpf:"adopt_pass"`
+	BookRound      *ebpf.VariableSpec `ebpf:"book_round"`
+	BooksKept      *ebpf.VariableSpec `ebpf:"books_kept"`
 	BulkWakeAt     *ebpf.VariableSpec `ebpf:"bulk_wake_at"`
 	Cgroup1Index   *ebpf.VariableSpec `ebpf:"cgroup1_index"`
 	CpuInterval    *ebpf.VariableSpec `ebpf:"cpu_interval"`
@@ -267,6 +281,7 @@ func (o *objectObjects) Close() error {
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectMaps struct {
 	Accounts     *ebpf.Map `ebpf:"accounts"`
+	Books        *ebpf.Map `ebpf:"books"`
 	Bulk         *ebpf.Map `ebpf:"bulk"`
 	CpuBuckets   *ebpf.Map `ebpf:"cpu_buckets"`
 	Kept         *ebpf.Map `ebpf:"kept"`
@@ -281,6 +296,7 @@ type objectMaps struct {
 func (m *objectMaps) Close() error {
 	return _ObjectClose(
 		m.Accounts,
+		m.Books,
 		m.Bulk,
 		m.CpuBuckets,
 		m.Kept,
@@ -298,6 +314,8 @@ func (m *objectMaps) Close() error {
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
 	AdoptPass      *ebpf.Variable `ebpf:"adopt_pass"`
+	BookRound      *ebpf.Variable `ebpf:"book_round"`
+	BooksKept      *ebpf.Variable `ebpf:"books_kept"`
 	BulkWakeAt     *ebpf.Variable `ebpf:"bulk_wake_at"`
 	Cgroup1Index   *ebpf.Variable `ebpf:"cgroup1_index"`
 	CpuInterval    *ebpf.Variable `ebpf:"cpu_interval"`
@@ -317,6 +335,7 @@ type objectPrograms struct {
 	TcpConnect4      *ebpf.Program `ebpf:"tcp_connect4"`
 	TcpConnect6      *ebpf.Program `ebpf:"tcp_connect6"`
 	TcpDestroyed     *ebpf.Program `ebpf:"tcp_destroyed"`
+	TcpRecount       *ebpf.Program `ebpf:"tcp_recount"`
 	TcpResetReceived *ebpf.Program `ebpf:"tcp_reset_received"`
 	TcpResetSent     *ebpf.Program `ebpf:"tcp_reset_sent"`
 	TcpRetransmit    *ebpf.Program `ebpf:"tcp_retransmit"`
@@ -330,6 +349,7 @@ func (p *objectPrograms) Close() error {
 		p.TcpConnect4,
 		p.TcpConnect6,
 		p.TcpDestroyed,
+		p.TcpRecount,
 		p.TcpResetReceived,
 		p.TcpResetSent,
 		p.TcpRetransmit,

@@ -37,6 +37,7 @@ type run struct {
 	bulkAccount    *account
 	runAccount     *account
 	runs           uint64
+	books          *books
 
 	routes  *routes
 	decoder *decoder
@@ -74,6 +75,9 @@ func newRun(s *tcpSensor, set *load.Set, sink sensor.Sink) (r *run, err error) {
 		return nil, err
 	}
 	r.adopts = iter.New(adopt, snapshotSize)
+	if r.books, err = newBooks(set); err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 
@@ -88,6 +92,9 @@ func (r *run) close() error {
 		if walker != nil {
 			errs = append(errs, walker.Close())
 		}
+	}
+	if r.books != nil {
+		errs = append(errs, r.books.close())
 	}
 	return errors.Join(errs...)
 }
@@ -122,8 +129,9 @@ func (r *run) serve(ctx context.Context, ready func()) error {
 		ready()
 		err = r.readBulk(ctx)
 	}
-	// The programs are stopped first: then what the rings hold is all there is.
-	err = errors.Join(err, r.set.Detach(), r.urgent.Stop())
+	// The books are closed while every end is still seen: a first turn for what began before it, a second for what has
+	// begun since the last walk. Then the programs are stopped: what the rings hold is all there is.
+	err = errors.Join(err, r.books.turn(), r.books.turn(), r.set.Detach(), r.urgent.Stop())
 	wait.Wait()
 	err = errors.Join(err, urgentErr, r.bulk.Drain(r.collect))
 	r.deliver()
@@ -179,14 +187,15 @@ func (r *run) readBulk(ctx context.Context) error {
 		if full {
 			nextFull = now.Add(p.fullWalk)
 		}
+		// Before the walk, so that a turn of the books is long over.
+		if err := r.settle(); err != nil {
+			return err
+		}
 		if err := r.walk(full); err != nil {
 			return err
 		}
 		nextWalk = now.Add(p.walk)
 		if err := r.correctOwners(now); err != nil {
-			return err
-		}
-		if err := r.settle(); err != nil {
 			return err
 		}
 	}
@@ -258,6 +267,7 @@ func (r *run) walk(full bool) error {
 	r.deliver()
 	if full {
 		r.sink.Walked(began)
+		return r.books.turn()
 	}
 	return nil
 }
@@ -281,16 +291,21 @@ func (r *run) settle() error {
 	if err != nil {
 		return err
 	}
+	unseen, err := r.books.lost()
+	if err != nil {
+		return err
+	}
 	r.urgentAccount.observe(counts.UrgentAttempts, map[string]uint64{
 		lostRingFull:    counts.UrgentFull,
 		lostOwnerBucket: counts.UrgentOwnerBucket,
 		lostCPUBucket:   counts.UrgentCpuBucket,
 	})
 	// What never came to an attempt to write is counted as one, so that what went in stays the sum of the rest.
-	r.bulkAccount.observe(counts.BulkAttempts+counts.StorageFull+counts.TableFull, map[string]uint64{
+	r.bulkAccount.observe(counts.BulkAttempts+counts.StorageFull+counts.TableFull+unseen, map[string]uint64{
 		lostRingFull:    counts.BulkFull,
 		lostStorageFull: counts.StorageFull,
 		lostTableFull:   counts.TableFull,
+		lostUnseenEnd:   unseen,
 	})
 	return r.settleRuns()
 }

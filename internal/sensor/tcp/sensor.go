@@ -22,7 +22,7 @@ import (
 const Name = "tcp"
 
 // programs is how many programs meter themselves; they are numbered in tcp.bpf.c.
-const programs = 9
+const programs = 10
 
 // tcpSensor implements sensor.Sensor.
 type tcpSensor struct {
@@ -130,7 +130,7 @@ func (s *tcpSensor) loadObject(o object) (*load.Set, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	set, err := load.Load(load.Config{
+	set, err := loadKeepingBooks(load.Config{
 		Spec:      spec,
 		Constants: constants,
 		Entries: map[string]uint32{

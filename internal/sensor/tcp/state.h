@@ -11,6 +11,7 @@
 #include "ring.h"
 #include "record.h"
 #include "socket.h"
+#include "books.h"
 
 // report_never_sent reports a connect() that was called and never reached SYN_SENT.
 static __always_inline void report_never_sent(struct sock *sk, struct tcp_sock *tp, struct tcp_kept *k, __u64 cookie)
@@ -19,6 +20,7 @@ static __always_inline void report_never_sent(struct sock *sk, struct tcp_sock *
 	struct tcp_snapshot s = {};
 
 	k->pending = 0;
+	book_out(k);
 	if (!in_scope(sk, task))
 		return;
 	owner_group(&k->owner, sk, task);
@@ -48,6 +50,9 @@ static __always_inline void on_connect(struct sock *sk)
 	struct tcp_kept *k;
 
 	if (!in_scope(sk, task)) {
+		k = kept_of(sk);
+		if (k)
+			book_out(k);
 		forget(sk);
 		return;
 	}
@@ -57,6 +62,8 @@ static __always_inline void on_connect(struct sock *sk)
 	owner_group(&k->owner, sk, task);
 	process_of(&k->owner, task);
 	k->role = ROLE_CLIENT;
+	if (!k->pending)
+		book_in(k);
 	k->earlier += k->closed;
 	k->inherited = k->adopted = k->pending = k->closed = 0;
 	k->changed = 1;
@@ -94,6 +101,7 @@ static __always_inline void on_listen(struct sock *sk)
 	owner_group(&k->owner, sk, task);
 	process_of(&k->owner, task);
 	k->role = ROLE_LISTENER;
+	k->booked = 0;
 	k->earlier += k->closed;
 	k->inherited = k->adopted = k->pending = k->closed = k->changed = 0;
 	note_parent(sk, k);
@@ -124,6 +132,7 @@ static __always_inline void become_child(struct tcp_kept *k)
 	k->established = 0;
 	k->resets_sent = k->resets_received = 0;
 	k->reported_sent = k->reported_received = 0;
+	book_in(k);
 }
 
 // adopt_client takes over a connection whose SYN was sent before the sensor was there, and which has no file.
@@ -138,6 +147,7 @@ static __always_inline struct tcp_kept *adopt_client(struct sock *sk)
 	if (!k)
 		return NULL;
 	adopt(k, sk, tp);
+	book_in(k);
 	owner_group(&k->owner, sk, NULL);
 	k->role = ROLE_CLIENT;
 	return k;
@@ -184,6 +194,11 @@ static __always_inline void on_closing(struct sock *sk)
 {
 	struct tcp_kept *k = kept_of(sk);
 
+	if (k && k->role == ROLE_LISTENER) {
+		// Its beginning was skipped.
+		become_child(k);
+		k->established = bpf_ktime_get_ns();
+	}
 	if (k && k->inherited)
 		correct(k, sk, current_task());
 }
@@ -244,6 +259,7 @@ static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int o
 		k = keep(sk);
 		if (k) {
 			adopt(k, sk, tp);
+			book_in(k);
 			owner_group(&k->owner, sk, NULL);
 		}
 	}
@@ -255,6 +271,7 @@ static __always_inline void on_close(struct sock *sk, struct tcp_sock *tp, int o
 		if (k->inherited && sk->sk_shutdown == SHUTDOWN_MASK && (old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT))
 			correct(k, sk, current_task());
 		k->closed = 1;
+		book_out(k);
 	}
 	s.id.taken = bpf_ktime_get_ns();
 	identify(&s.id, sk, k, port_of(tp), COOKIE(sk, sk, k));
@@ -290,8 +307,15 @@ static __always_inline void on_destroy(struct sock *sk, struct tcp_sock *tp, str
 		report_never_sent(sk, tp, k, COOKIE(sk, sk, k));
 		return;
 	}
-	if (k->closed || (k->role != ROLE_CLIENT && k->role != ROLE_SERVER))
+	if (k->closed || k->role == ROLE_UNKNOWN)
 		return;
+	if (k->role == ROLE_LISTENER) {
+		// What has a peer is a child of that listener, whose beginning was skipped as well.
+		if (!sk->__sk_common.skc_dport)
+			return;
+		become_child(k);
+		k->established = bpf_ktime_get_ns();
+	}
 	if (!k->established && !k->adopted)
 		on_close(sk, tp, k->role == ROLE_CLIENT ? TCP_SYN_SENT : TCP_SYN_RECV);
 	else

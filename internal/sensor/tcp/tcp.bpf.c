@@ -6,6 +6,7 @@
 // the hooks, the table of transitions and what each costs.
 #include "kernel.h"
 #include "meter.h"
+#include "books.h"
 #include "record.h"
 #include "socket.h"
 #include "state.h"
@@ -23,6 +24,7 @@ enum meter_index {
 	METER_CONNECT6,
 	METER_WALK,
 	METER_ADOPT,
+	METER_RECOUNT,
 };
 
 enum adopt_pass { ADOPT_LISTENERS, ADOPT_SOCKETS, ADOPT_OWNERS };
@@ -155,6 +157,7 @@ static __always_inline struct tcp_kept *pend(struct bpf_sock_addr *ctx)
 		if (tp)
 			report_never_sent((struct sock *)tp, tp, k, COOKIE(ctx, sk, k));
 	}
+	book_in(k);
 	k->pending = 1;
 	k->pending_port = ctx->user_port;
 	return k;
@@ -341,7 +344,23 @@ METERED("iter/task_file", tcp_adopt, METER_ADOPT, struct bpf_iter__task_file *)
 	if (!k)
 		return 0;
 	adopt(k, sk, tp);
+	book_in(k);
 	owner_group(&k->owner, sk, task);
 	process_of(&k->owner, task);
+	// It may have closed meanwhile.
+	if (k->closed)
+		book_out(k);
 	return 0;
 }
+
+#ifndef OLDER_KERNELS
+// It writes nothing, so that the kernel goes over all sockets in one stretch and passes over none.
+METERED("iter/bpf_sk_storage_map", tcp_recount, METER_RECOUNT, struct bpf_iter__bpf_sk_storage_map *)
+{
+	struct tcp_kept *k = ctx->value;
+
+	if (ctx->sk && k && k->role != ROLE_LISTENER)
+		book_carry(k);
+	return 0;
+}
+#endif
