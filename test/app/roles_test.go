@@ -210,7 +210,7 @@ func TestScopes(t *testing.T) {
 		reporters[c.GetClientName()+" → "+c.GetServerName()+" by "+c.GetReporter()]++
 	}
 	require.Equal(t, map[string]int{
-		inside.client.name + " → " + inside.server.name + " by both":  100,
+		inside.client.name + " → " + inside.server.name + " by both":    100,
 		outside.client.name + " → " + inside.server.name + " by server": 40,
 	}, reporters)
 	opened := l.allCounters()[inside.server.name]["TcpPassiveOpens"] - before[inside.server.name]["TcpPassiveOpens"]
