@@ -36,9 +36,9 @@ func TestBrowser(t *testing.T) {
 	a := up(t, "--demo", "--learning", "10s")
 	b := browse(t, a.page(),
 		"map=8", "pause=learn", "quiet", "pictures=quiet",
-		"search=payment", "edge=checkout>payment", "pictures=edge", "keys",
+		"search=payment", "edge=checkout>payment", "pictures=edge", "close",
 		"pause=refuse", "anomaly=payment refuses", "pictures=failing",
-		"pause=mend", "ended=payment refuses", "quiet",
+		"pause=mend", "ended=payment refuses", "quiet", "keys",
 		"visit=/table", "pictures=table", "clean")
 	b.follow(map[string]func(){
 		"learn":  func() { testkit.Eventually(t, learns, a.learning) },

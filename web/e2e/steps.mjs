@@ -80,6 +80,12 @@ const STEPS = {
     return { title, sentence: await page.innerText('.drawer .lead'), charts: await page.locator('.drawer .chart').count() };
   },
 
+  /** close: Esc closes the drawer. */
+  async close(page) {
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('.drawer', { state: 'detached' });
+  },
+
   /** keys: arrows move along an edge, Enter opens it, Esc closes it. */
   async keys(page) {
     await page.keyboard.press('Escape');

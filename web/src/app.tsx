@@ -62,7 +62,7 @@ export function App(): ReactElement {
       <TimeBar />
       <nav className="phone-tabs" aria-label="Parts">
         <button aria-current={list ? 'page' : undefined} onClick={() => setList(true)}>
-          Wrong
+          {status === undefined || status.openAnomalies === 0 ? 'Wrong' : `Wrong (${status.openAnomalies})`}
         </button>
         {VIEW_NAMES.filter(([view]) => view !== 'anomalies').map(([view, name]) => (
           <span key={view} style={{ display: 'contents' }} onClick={() => setList(false)}>

@@ -36,7 +36,7 @@ export function Wrong(): ReactElement {
           waiting && <Bones rows={5} />
         ) : (
           <>
-            {open.length === 0 && <AllQuiet status={seen ?? status} at={at} />}
+            {open.length === 0 && <AllQuiet status={{ ...(seen ?? status), openAnomalies: 0 }} at={at} />}
             {open.length > 0 && (
               <section aria-live="polite">
                 <h2>
