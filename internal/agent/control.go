@@ -25,6 +25,8 @@ const (
 	costEvery = 10 * time.Second
 	// featuresWithin is how long the greeting waits for the trials of the kernel's features.
 	featuresWithin = 10 * time.Second
+	// lasting is how long a stream must have been open for the next try to come at once.
+	lasting = 10 * time.Second
 	// openWithin is how long to wait for a controller that is away before finding out anew why it is.
 	openWithin = time.Minute
 )
@@ -68,6 +70,7 @@ func (c *control) run(ctx context.Context) error {
 	var told string
 	for {
 		c.own.refresh(ctx)
+		began := time.Now()
 		answered, err := c.attach(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -75,10 +78,12 @@ func (c *control) run(ctx context.Context) error {
 		if errors.Is(err, defect.ErrPanic) {
 			return err
 		}
-		if answered {
+		// A stream that ends as soon as it was answered is no success: two agents of one name would chase each other.
+		lasted := answered && time.Since(began) >= lasting
+		if lasted {
 			pause.Reset()
 		}
-		if !errors.Is(err, errStillAway) && (answered || err.Error() != told) {
+		if !errors.Is(err, errStillAway) && (lasted || err.Error() != told) {
 			told = err.Error()
 			c.logger.Warn("without a controller: what is assigned goes on until its time ends", "error", err)
 		}

@@ -156,6 +156,23 @@ func TestControl_saysThatNobodyAnswers(t *testing.T) {
 	require.Equal(t, 1, strings.Count(log.String(), "connection refused"), "it is said once")
 }
 
+// TestControl_twin shares its node's name with another agent: the two must not chase each other.
+func TestControl_twin(t *testing.T) {
+	var log lines
+	began := time.Now()
+	b := newBench(t, func(b *bench, c *Config) {
+		b.receiver.twin.Store(true)
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	b.await("it tries again and again", func() bool {
+		b.receiver.mu.Lock()
+		defer b.receiver.mu.Unlock()
+		return len(b.receiver.hellos) >= 6
+	})
+	require.Greater(t, time.Since(began), 700*time.Millisecond, "with growing pauses")
+	require.Equal(t, 1, strings.Count(log.String(), "another agent has attached"), "it is said once")
+}
+
 func TestControl_strangerIsNotFollowed(t *testing.T) {
 	b := newBench(t, func(b *bench, _ *Config) { b.trust.server = newTrust(t, "n").server })
 	b.host.last(t, 1)

@@ -7,12 +7,15 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	controlv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/control/v1"
@@ -54,6 +57,7 @@ type receiver struct {
 	batches []*model.Batch
 	seen    map[uint64]int
 	events  []model.Event
+	twin    atomic.Bool
 	hellos  []*controlv1.Hello
 	reports []*controlv1.Report
 }
@@ -134,6 +138,11 @@ func (r *receiver) Attach(stream controlv1.ControlService_AttachServer) error {
 	r.mu.Lock()
 	r.hellos = append(r.hellos, first.GetHello())
 	r.mu.Unlock()
+	if r.twin.Load() {
+		// As when another agent has attached for the same node at once.
+		_ = stream.Send(desired("c", 1))
+		return status.Error(codes.Aborted, "another agent has attached for the same node")
+	}
 	received := make(chan error, 1)
 	go func() {
 		for {
