@@ -59,7 +59,7 @@ var trials = []trial{
 	{name: SocketCookie, group: Language, probe: probeSocketCookie,
 		without: "The tcp sensor numbers connections by itself; they cannot be matched with other tools by cookie."},
 	{name: Atomics, group: Language, probe: probeAtomics,
-		without: "Programs cannot take a counter and reset it in one step; built-in sensors do not need it."},
+		without: "The tcp sensor does not count the connections whose end no program has seen."},
 	{name: LockableMemory, group: Language, probe: probeLockableMemory, volatile: true,
 		without: "Maps of the sizes that sensors need cannot be created: raise the limit on locked memory."},
 	{name: Cgroup2, group: State, probe: probeCgroup2, volatile: true,

@@ -39,7 +39,9 @@ var needs = map[string][]string{
 
 // wants are the features without which it runs with less.
 var wants = map[string][]string{
-	tcp.Name: {feature.SocketStorage, feature.SocketStorageWalk, feature.SocketCookie, feature.SocketFromFile},
+	tcp.Name: {
+		feature.SocketStorage, feature.SocketStorageWalk, feature.SocketCookie, feature.SocketFromFile, feature.Atomics,
+	},
 }
 
 // lacking names what this kernel does not have of some features.
