@@ -112,16 +112,20 @@ func (b *Book) announce(node string) {
 func (b *Book) desired(node string) *controlv1.DesiredState {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	list := slices.Clone(b.everywhere)
+	return assign.Encode(assign.Desired{Controller: b.controller, Generation: b.generation, Assignments: b.list(node)})
+}
+
+// list is what a node should be running: what every node runs, unless the node has something else of the same id.
+func (b *Book) list(node string) []assign.Assignment {
 	own := b.by[node]
-	list = slices.DeleteFunc(list, func(a assign.Assignment) bool {
+	list := slices.DeleteFunc(slices.Clone(b.everywhere), func(a assign.Assignment) bool {
 		_, replaced := own[a.ID]
 		return replaced
 	})
 	for _, id := range slices.Sorted(maps.Keys(own)) {
 		list = append(list, own[id])
 	}
-	return assign.Encode(assign.Desired{Controller: b.controller, Generation: b.generation, Assignments: list})
+	return list
 }
 
 // attach notes that an agent has opened a stream; an older stream of the same node ends.
@@ -204,13 +208,9 @@ func (b *Book) Agents() []Agent {
 	defer b.mu.Unlock()
 	list := make([]Agent, 0, len(b.agents))
 	for node, a := range b.agents {
-		desired := slices.Clone(b.everywhere)
-		for _, own := range b.by[node] {
-			desired = append(desired, own)
-		}
 		list = append(list, Agent{
 			Node: node, ID: a.id, Hello: a.hello, Connected: a.current != nil, Heard: a.heard,
-			Statuses: slices.Clone(a.statuses), Desired: desired, Answered: a.answered, Stages: a.stages,
+			Statuses: slices.Clone(a.statuses), Desired: b.list(node), Answered: a.answered, Stages: a.stages,
 		})
 	}
 	slices.SortFunc(list, func(x, y Agent) int { return cmp.Compare(x.Node, y.Node) })

@@ -144,6 +144,20 @@ func TestEngine_eventsWaitForTheAddressBook(t *testing.T) {
 	}
 }
 
+// TestEngine_eventsOfTwoNodesAreTwo though they have the same id: an agent must not silence another.
+func TestEngine_eventsOfTwoNodesAreTwo(t *testing.T) {
+	b := newBench(engine.Config{})
+	for _, node := range []string{"n2", "n1"} {
+		b.ApplyBatch(&model.Batch{Node: node, AgentID: node, Taken: b.now})
+		b.ApplyEvents([]model.Event{{
+			ID: "a-1", Kind: model.EventRefused, Node: node, Time: b.now, Role: model.RoleClient, Endpoint: who("on-"+node, 1),
+			Local: netip.MustParseAddrPort("10.0.0.1:40000"), Remote: netip.MustParseAddrPort("192.0.2.1:80"),
+		}})
+	}
+	b.pass(time.Second)
+	b.Read(func(v engine.View) { require.Len(t, v.Graph.Edges(), 2) })
+}
+
 func TestEngine_newEdgesAreEventsOnceLearned(t *testing.T) {
 	b := newBench(engine.Config{})
 	b.ApplyBatch(flood(0, 1, b.now))

@@ -23,7 +23,7 @@ func (e *Engine) ApplyEvents(events []model.Event) {
 		switch {
 		case event.Endpoint == nil:
 			e.eventStage.Drop("no-endpoint", 1)
-		case !e.known.first(event.ID):
+		case !e.known.first(event):
 			e.eventStage.Drop("duplicate", 1)
 		case e.hold(event, now):
 		default:
@@ -196,29 +196,33 @@ func sentence(event *model.Event, edge *graph.Edge, record *Event) string {
 	return fmt.Sprintf("%s between %s and %s", event.Kind, client, server)
 }
 
+// eventKey is an event's id, by the node that it is of: an agent must not be able to use up the ids of another.
+type eventKey struct{ node, id string }
+
 // seenEvents remembers the ids of a bounded number of events, so that one that is sent again counts once.
 type seenEvents struct {
 	max      int
-	now, old map[string]struct{}
+	now, old map[eventKey]struct{}
 }
 
 func newSeenEvents(limit int) *seenEvents {
-	return &seenEvents{max: limit, now: map[string]struct{}{}, old: map[string]struct{}{}}
+	return &seenEvents{max: limit, now: map[eventKey]struct{}{}, old: map[eventKey]struct{}{}}
 }
 
-func (s *seenEvents) first(id string) bool {
-	if id == "" {
+func (s *seenEvents) first(event *model.Event) bool {
+	if event.ID == "" {
 		return true
 	}
-	if _, ok := s.now[id]; ok {
+	key := eventKey{event.Node, event.ID}
+	if _, ok := s.now[key]; ok {
 		return false
 	}
-	if _, ok := s.old[id]; ok {
+	if _, ok := s.old[key]; ok {
 		return false
 	}
 	if len(s.now) >= s.max {
-		s.old, s.now = s.now, map[string]struct{}{}
+		s.old, s.now = s.now, map[eventKey]struct{}{}
 	}
-	s.now[id] = struct{}{}
+	s.now[key] = struct{}{}
 	return true
 }
