@@ -33,7 +33,8 @@ const readmePicture = "../../docs/images/map.png"
 func TestBrowser(t *testing.T) {
 	testkit.RequireRoot(t)
 	requireBrowser(t)
-	a := up(t, "--demo", "--learning", "10s")
+	shop := openShop(t)
+	a := up(t, "--scope", "cgroup:"+shop.cgroup, "--learning", "10s")
 	b := browse(t, a.page(),
 		"map=8", "pause=learn", "quiet", "pictures=quiet",
 		"search=payment", "edge=checkout>payment", "pictures=edge", "close",
@@ -42,8 +43,8 @@ func TestBrowser(t *testing.T) {
 		"visit=/table", "pictures=table", "clean")
 	b.follow(map[string]func(){
 		"learn":  func() { testkit.Eventually(t, learns, a.learning) },
-		"refuse": func() { a.demo("fault", "on", "refuse") },
-		"mend":   func() { a.demo("fault", "off", "refuse") },
+		"refuse": func() { shop.demo("fault", "on", "refuse") },
+		"mend":   func() { shop.demo("fault", "off", "refuse") },
 	})
 	for _, state := range []string{"quiet", "edge", "failing", "table"} {
 		pictures, err := filepath.Glob(filepath.Join(b.pictures, state+"-*.png"))
@@ -56,6 +57,41 @@ func TestBrowser(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(readmePicture), 0o755))
 		require.NoError(t, os.WriteFile(readmePicture, picture, 0o644))
 	}
+}
+
+// shop is a demonstration in a process of its own, so that it can be watched without the rest of the host.
+type shop struct {
+	t                *testing.T
+	stateDir, cgroup string
+}
+
+func openShop(t *testing.T) *shop {
+	t.Helper()
+	s := &shop{t: t, stateDir: filepath.Join(t.TempDir(), "demo")}
+	process := startRole(t, binary, "demo", "--state-dir", s.stateDir)
+	testkit.Eventually(t, 20*time.Second, func() string {
+		if !strings.Contains(process.out.String(), "the shop is open") {
+			return "the shop is not open: " + process.out.String()
+		}
+		return ""
+	})
+	var status struct {
+		Services []struct {
+			Instances []struct {
+				Cgroup string `json:"cgroup"`
+			} `json:"instances"`
+		} `json:"services"`
+	}
+	require.NoError(t, json.Unmarshal(s.demo("status", "-o", "json"), &status))
+	s.cgroup = filepath.Dir(status.Services[0].Instances[0].Cgroup)
+	return s
+}
+
+func (s *shop) demo(args ...string) []byte {
+	s.t.Helper()
+	out, err := exec.Command(binary, append(append([]string{"demo"}, args...), "--state-dir", s.stateDir)...).Output()
+	require.NoError(s.t, err, "aeolus demo %v", args)
+	return out
 }
 
 // requireBrowser says in one line what is missing.
