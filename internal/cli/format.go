@@ -74,21 +74,42 @@ func writeWhole(w io.Writer, f format, message proto.Message) error {
 
 // writeDocument writes JSON text in the format asked for.
 func writeDocument(w io.Writer, f format, text []byte) error {
-	if f == formatYAML {
-		document, err := yaml.JSONToYAML(text)
-		if err != nil {
-			return fmt.Errorf("writing YAML: %w", err)
-		}
-		_, err = w.Write(document)
+	write := toYAML
+	if f != formatYAML {
+		write = func(text []byte) ([]byte, error) { return indent(text, f) }
+	}
+	document, err := write(text)
+	if err != nil {
 		return err
 	}
+	_, err = w.Write(document)
+	return err
+}
+
+// indent writes JSON for people.
+func indent(text []byte, f format) ([]byte, error) {
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, text, "", "  "); err != nil {
-		return fmt.Errorf("writing JSON: %w", err)
+		return nil, fmt.Errorf("writing JSON: %w", err)
 	}
 	indented.WriteByte('\n')
-	_, err := w.Write(indented.Bytes())
-	return err
+	return escape(indented.Bytes(), f), nil
+}
+
+// toYAML writes JSON as YAML. Where a name has something hidden in it, it stays JSON, which is YAML too: other styles of
+// YAML cannot escape it.
+func toYAML(text []byte) ([]byte, error) {
+	if bytes.IndexFunc(text, hidden) >= 0 {
+		return indent(text, formatYAML)
+	}
+	document, err := yaml.JSONToYAML(text)
+	if err != nil {
+		return nil, fmt.Errorf("writing YAML: %w", err)
+	}
+	if bytes.IndexFunc(document, hidden) >= 0 {
+		return indent(text, formatYAML)
+	}
+	return document, nil
 }
 
 // writeItem writes one of many: a line of JSON, or a YAML document after its separator.
@@ -98,12 +119,12 @@ func writeItem(w io.Writer, f format, message proto.Message) error {
 		return err
 	}
 	if f == formatJSON {
-		_, err = w.Write(append(text, '\n'))
+		_, err = w.Write(append(escape(text, f), '\n'))
 		return err
 	}
-	document, err := yaml.JSONToYAML(text)
+	document, err := toYAML(text)
 	if err != nil {
-		return fmt.Errorf("writing YAML: %w", err)
+		return err
 	}
 	_, err = w.Write(append([]byte("---\n"), document...))
 	return err
