@@ -101,10 +101,17 @@ func (a *app) newSession(base, where, token string, transport http.RoundTripper)
 // defaultSocket is this user's own controller where there is one, else the host's.
 func (a *app) defaultSocket() string {
 	own := filepath.Join(a.runDirectory(), socketName)
-	if _, err := os.Stat(own); err == nil || a.Root {
+	info, err := os.Stat(own)
+	if a.Root || (err == nil && !foreign(info)) {
 		return own
 	}
 	return "/run/aeolus/" + socketName
+}
+
+// foreign tells whether a file belongs to another user, neither this one nor root: anybody can make a directory in /tmp.
+func foreign(info os.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid()
 }
 
 // bearer adds the token to each request.

@@ -45,7 +45,7 @@ func (p *place) ask(t *testing.T, method, path, body string, headers map[string]
 const statusPath = queryv1connect.QueryServiceGetStatusProcedure
 
 func TestHTTP_whoMayAsk(t *testing.T) {
-	p := start(t, func(c *controller.Config) { c.Names = []string{"aeolus.test"} })
+	p := start(t, func(c *controller.Config) { c.Names = []string{"aeolus.test", "Monitor.Test."} })
 	_, port, err := net.SplitHostPort(p.addresses.HTTP)
 	require.NoError(t, err)
 	right := "Bearer " + token
@@ -57,6 +57,7 @@ func TestHTTP_whoMayAsk(t *testing.T) {
 		"by localhost":              {map[string]string{"Authorization": right, "Host": "localhost:" + port}, 200},
 		"by IPv6":                   {map[string]string{"Authorization": right, "Host": "[::1]:" + port}, 200},
 		"by a name that is allowed": {map[string]string{"Authorization": right, "Host": "Aeolus.Test:" + port}, 200},
+		"by a name in capitals":     {map[string]string{"Authorization": right, "Host": "monitor.test:" + port}, 200},
 		"from its own page":         {map[string]string{"Authorization": right, "Origin": "http://127.0.0.1:" + port}, 200},
 		"with the cookie":           {map[string]string{"Cookie": "aeolus-token-" + port + "=" + token}, 200},
 		"without a token":           {nil, 401},

@@ -38,13 +38,23 @@ func TakePlaces(data, run string) (*Places, error) {
 		return nil, fmt.Errorf("locking data directory %s: %w", data, err)
 	}
 	held := &Places{lock: lock, run: run}
-	_, err = os.Stat(run)
+	info, err := os.Stat(run)
 	held.madeRun = errors.Is(err, os.ErrNotExist)
+	if err == nil && foreign(info, os.Geteuid()) {
+		held.Leave()
+		return nil, fmt.Errorf("using run directory %s: it belongs to another user, who could answer in our place: %w", run, os.ErrPermission)
+	}
 	if err := os.MkdirAll(run, 0o755); err != nil {
 		held.Leave()
 		return nil, fmt.Errorf("making run directory %s: %w", run, cause(err))
 	}
 	return held, nil
+}
+
+// foreign tells whether a file belongs to another user, neither this one nor root. Root takes what it is given.
+func foreign(info os.FileInfo, user int) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && user != 0 && stat.Uid != 0 && int(stat.Uid) != user
 }
 
 // Leave gives the places back. A run directory that was made is removed, if nothing else is in it.

@@ -149,3 +149,14 @@ func TestGuarded_aPanicIsAnError(t *testing.T) {
 	require.EqualError(t, guarded("agent", func() error { return errors.New("no") }), "running the agent: no")
 	require.NoError(t, guarded("agent", func() error { return nil }))
 }
+
+func TestPlaces_ofAnotherUser(t *testing.T) {
+	testkit.RequireRoot(t)
+	directory := t.TempDir()
+	require.NoError(t, os.Chown(directory, 4242, 4242))
+	info, err := os.Stat(directory)
+	require.NoError(t, err)
+	require.True(t, foreign(info, 4243))
+	require.False(t, foreign(info, 4242))
+	require.False(t, foreign(info, 0))
+}

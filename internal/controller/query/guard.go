@@ -76,7 +76,8 @@ func (g Guard) named(host string) bool {
 		return false
 	}
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
-	return name == "localhost" || name == "127.0.0.1" || name == "::1" || slices.Contains(g.Names, name)
+	return name == "localhost" || name == "127.0.0.1" || name == "::1" ||
+		slices.ContainsFunc(g.Names, func(allowed string) bool { return strings.EqualFold(strings.TrimSuffix(allowed, "."), name) })
 }
 
 // sameOrigin tells whether a request comes from a page of this server, or from no page at all.
