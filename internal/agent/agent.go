@@ -115,7 +115,7 @@ func (a *Agent) assemble() {
 		Monotonic: a.host.Monotonic, Ledger: a.ledger,
 	})
 	a.pipeline = &pipeline{
-		node: a.config.Node, agentID: a.id, resolver: a.host.Resolver, own: own, table: table,
+		node: a.config.Node, agentID: a.id, resolver: a.host.Resolver, own: own, reach: newReach(a.host.Settings.Scope), table: table,
 		flows: a.flows, events: a.events, ledger: a.ledger, monotonic: a.host.Monotonic,
 	}
 	a.pipeline.last = a.pipeline.readAnchor()

@@ -28,6 +28,7 @@ type pipeline struct {
 	node, agentID string
 	resolver      Resolver
 	own           *ownTraffic
+	reach         *reach
 	table         *track.Table
 	flows         *export.Flows
 	events        *export.Events
@@ -59,6 +60,7 @@ var _ sensor.Sink = (*pipeline)(nil)
 // this host's and new, goes out just before.
 func (p *pipeline) Event(from sensor.Event) {
 	c := &from.Conn
+	p.reach.note(&c.Owner)
 	if p.resolver.Locate(c.Remote.Addr()) {
 		p.collect()
 	}
@@ -91,10 +93,20 @@ func attempt(c *model.Connection) uint8 {
 }
 
 // Connections hands snapshots to the table.
-func (p *pipeline) Connections(snapshots []model.Connection) { p.table.Connections(snapshots) }
+func (p *pipeline) Connections(snapshots []model.Connection) {
+	for i := range snapshots {
+		p.reach.note(&snapshots[i].Owner)
+	}
+	p.table.Connections(snapshots)
+}
 
 // Listeners hands listening sockets to the table.
-func (p *pipeline) Listeners(changes []model.Listener) { p.table.Listeners(changes) }
+func (p *pipeline) Listeners(changes []model.Listener) {
+	for i := range changes {
+		p.reach.note(&changes[i].Owner)
+	}
+	p.table.Listeners(changes)
+}
 
 // Walked tells the table that it has seen every socket.
 func (p *pipeline) Walked(began uint64) { p.table.Walked(began) }
@@ -158,7 +170,7 @@ func (p *pipeline) encode(batch *model.Batch) []*flowv1.Batch {
 func (p *pipeline) addDescription(batch *model.Batch) {
 	wanted := p.describe.Swap(false)
 	stale := batch.Mono-p.described.at >= uint64(describeEvery)
-	listeners, addresses := p.table.Bound(), p.resolver.Addresses()
+	listeners, addresses := p.table.Bound(), p.reach.within(p.resolver.Addresses())
 	if wanted || stale || !slices.Equal(listeners, p.described.listeners) {
 		batch.Listeners = listeners
 	}
