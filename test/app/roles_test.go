@@ -210,12 +210,29 @@ func TestScopes(t *testing.T) {
 		reporters[c.GetClientName()+" → "+c.GetServerName()+" by "+c.GetReporter()]++
 	}
 	require.Equal(t, map[string]int{
-		inside.client.name + " → " + inside.server.name + " by both":    100,
-		outside.client.name + " → " + inside.server.name + " by server": 40,
+		inside.client.name + " → " + inside.server.name + " by both":  100,
+		outside.client.v4 + " → " + inside.server.name + " by server": 40,
 	}, reporters)
 	opened := l.allCounters()[inside.server.name]["TcpPassiveOpens"] - before[inside.server.name]["TcpPassiveOpens"]
 	require.EqualValues(t, len(edges[0].outcomes)+len(edges[1].outcomes), opened)
 	require.Equal(t, map[string]uint64{"node-a": 100, "node-b": 140}, r.seen(), "ends of connections, by node")
+	require.Equal(t, map[string]string{
+		inside.client.name: "node-a", inside.server.name: "node-b", outside.client.v4: "",
+	}, r.nodes(l, outside.client))
+}
+
+// nodes gives the nodes of a lab's workloads, and of a place that is known by its address alone.
+func (a *aeolus) nodes(l *lab, stranger *place) map[string]string {
+	a.t.Helper()
+	graph, err := a.client.GetGraph(a.t.Context(), &queryv1.GetGraphRequest{MaxNodes: 10_000})
+	require.NoError(a.t, err)
+	nodes := map[string]string{}
+	for _, n := range graph.GetNodes() {
+		if strings.HasPrefix(n.GetName(), l.prefix) || n.GetName() == stranger.v4 {
+			nodes[n.GetName()] = strings.Join(n.GetNodes(), ",")
+		}
+	}
+	return nodes
 }
 
 // seen is how many connections' ends each agent has seen.
