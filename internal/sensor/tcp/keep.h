@@ -106,6 +106,7 @@ static __always_inline struct tcp_kept *kept_of_child(struct sock *sk)
 	return kept_of(sk);
 }
 
+static __always_inline void renew(struct sock *sk, struct tcp_kept *k) {}
 static __always_inline void note_parent(struct sock *sk, struct tcp_kept *k) {}
 static __always_inline void forget_parent(struct sock *sk, struct tcp_kept *k) {}
 static __always_inline void forget_destroyed(struct sock *sk, struct tcp_kept *k) {}
@@ -172,6 +173,12 @@ static __always_inline struct tcp_kept *keep(void *sk)
 	return k;
 }
 
+// renew gives a new connection a number of its own, also where the socket's place is left from another that nobody saw go.
+static __always_inline void renew(struct sock *sk, struct tcp_kept *k)
+{
+	k->id = new_id(sk);
+}
+
 static __always_inline void forget(void *sk)
 {
 	__u64 address = address_of(sk);
@@ -210,8 +217,11 @@ static __always_inline struct tcp_kept *kept_of_child(struct sock *sk)
 	struct tcp_kept *k = kept_of(sk);
 	struct parent *parent;
 
-	if (k)
+	if (k) {
+		if (k->role != ROLE_CLIENT)
+			renew(sk, k);
 		return k;
+	}
 	parent = bpf_map_lookup_elem(&parents, &at);
 	if (!parent)
 		return NULL;

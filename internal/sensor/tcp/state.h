@@ -64,6 +64,7 @@ static __always_inline void on_connect(struct sock *sk)
 	k->role = ROLE_CLIENT;
 	if (!k->pending)
 		book_in(k);
+	renew(sk, k);
 	k->earlier += k->closed;
 	k->inherited = k->adopted = k->pending = k->closed = 0;
 	k->changed = 1;
