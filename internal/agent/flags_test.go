@@ -117,7 +117,7 @@ func TestMain_mistakes(t *testing.T) {
 		code        int
 		says        string
 	}{
-		"unknown flag":         {with("--contoller=x"), "", nil, 2, "unknown flag: --contoller"},
+		"unknown flag":         {with("--contoller=x"), "", nil, 2, "unknown flag: --contoller (did you mean --controller?)"},
 		"argument":             {with("now"), "", nil, 2, `unexpected argument "now"`},
 		"no certificate":       {files[1:], "", nil, 2, "--tls-certificate is missing"},
 		"missing file":         {append(files[:2:2], "--tls-authority=gone.crt"), "", nil, 2, "gone.crt is not there"},

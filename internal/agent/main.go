@@ -61,7 +61,7 @@ func Main(ctx context.Context, arguments []string, streams Streams) int {
 	help := set.BoolP("help", "h", false, "print this and end")
 
 	if err := set.Parse(arguments); err != nil {
-		return complain(streams, exitMisused, err)
+		return complain(streams, exitMisused, suggest(set, err))
 	}
 	switch {
 	case *help:
@@ -89,6 +89,20 @@ func Main(ctx context.Context, arguments []string, streams Streams) int {
 		return complain(streams, exitMisused, err)
 	}
 	return start(ctx, config, streams)
+}
+
+// suggest says which flag may have been meant by one that is not known.
+func suggest(set *pflag.FlagSet, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	var names []string
+	set.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := settings.Nearest(unknown.GetSpecifiedName(), names); near != "" && len(unknown.GetSpecifiedName()) > 1 {
+		return fmt.Errorf("%w (did you mean --%s?)", err, near)
+	}
+	return err
 }
 
 func start(ctx context.Context, config Config, streams Streams) int {

@@ -39,3 +39,16 @@ func TestExitCode(t *testing.T) {
 		})
 	}
 }
+
+// TestExplain_aControllerThatGoes is a failure, though a broken pipe of the output is none.
+func TestExplain_aControllerThatGoes(t *testing.T) {
+	err := (&session{where: "x"}).explain(&os.SyscallError{Syscall: "write", Err: syscall.EPIPE})
+	var errs bytes.Buffer
+	require.Equal(t, exitFailure, exitCode(t.Context(), Params{Err: &errs}, err))
+	require.Equal(t, "aeolus: asking the controller at x: broken pipe\n", errs.String())
+}
+
+func TestPlaces_full(t *testing.T) {
+	err := placesProblem(&os.PathError{Op: "write", Path: "/d/x", Err: syscall.ENOSPC}, places{data: "/d", run: "/r", listen: "127.0.0.1:1"})
+	require.EqualError(t, err, "write /d/x: no space left on device (make room there, or choose other places with --data-dir (now /d) and --run-dir (now /r))")
+}

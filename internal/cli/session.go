@@ -135,6 +135,9 @@ func (s *session) explain(err error) error {
 	}
 	problem := fmt.Errorf("asking the controller at %s: %w", s.where, reason(err))
 	switch {
+	case errors.Is(err, syscall.EPIPE):
+		// It is the controller that has gone, and not whoever reads our output.
+		return errors.New(problem.Error())
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
 		return hint(problem, "no controller runs there: start one with aeolus up, or name another with --controller")
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
