@@ -156,7 +156,7 @@ function options({ unit, traces, group, spans, cursor, width, height }: OptionsP
   return {
     width,
     height,
-    padding: [8, 18, 0, 0],
+    padding: [8, 28, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: group, setSeries: false }, y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.12 : (LEAST[unit] ?? 1)] } },
