@@ -147,6 +147,7 @@ func (d *Detector) judgeRate(s *state, incoming, outgoing map[string][]*state, n
 			return
 		}
 	}
+	s.rate.learned = min(s.rate.learned, now.Unix()) // the clock may have been set back
 	if second := now.Unix(); second-s.rate.learned >= block && now.Sub(s.rate.disturbed) > settled/2 {
 		s.rate.learned = second
 		current := s.window.between(second-block, second-1)

@@ -82,6 +82,10 @@ func (d *Detector) followResets(s *state, now time.Time) {
 // learnCloses takes the second that is just complete into what is usual.
 func (s *state) learnCloses(now time.Time) {
 	second := now.Unix() - lag - 1
+	if s.rate.closesLearned > second+block {
+		// The clock was set back.
+		s.rate.closesLearned = second - 1
+	}
 	if s.rate.closesLearned >= second {
 		return
 	}
