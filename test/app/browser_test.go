@@ -24,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "write the picture that the README shows")
 
-// readmePicture is what -update writes: the map while a fault is on.
+// readmePicture is what -update writes: the map, and an edge on which a fault is on.
 const readmePicture = "../../docs/images/map.png"
 
 // TestBrowser walks through the page in Chromium while the demonstration runs: it sees the map, finds a service, opens
@@ -34,11 +34,12 @@ func TestBrowser(t *testing.T) {
 	testkit.RequireRoot(t)
 	requireBrowser(t)
 	shop := openShop(t)
-	a := up(t, "--scope", "cgroup:"+shop.cgroup, "--learning", "10s")
+	a := up(t, "--scope", "cgroup:"+shop.cgroup, "--node", "shop-host", "--learning", "10s")
 	b := browse(t, a.page(),
 		"map=8", "pause=learn", "quiet", "pictures=quiet",
 		"search=payment", "edge=checkout>payment", "pictures=edge", "close",
 		"pause=refuse", "anomaly=payment refuses", "pictures=failing",
+		"edge=checkout>payment", "picture=readme", "close",
 		"pause=mend", "ended=payment refuses", "quiet", "keys",
 		"visit=/table", "pictures=table", "clean")
 	b.follow(map[string]func(){
@@ -52,7 +53,7 @@ func TestBrowser(t *testing.T) {
 		require.Len(t, pictures, 6, "three widths, two themes of %s", state)
 	}
 	if *update {
-		picture, err := os.ReadFile(filepath.Join(b.pictures, "failing-dark-1440.png"))
+		picture, err := os.ReadFile(filepath.Join(b.pictures, "readme.png"))
 		require.NoError(t, err)
 		require.NoError(t, os.MkdirAll(filepath.Dir(readmePicture), 0o755))
 		require.NoError(t, os.WriteFile(readmePicture, picture, 0o644))
