@@ -279,6 +279,24 @@ func TestController_staleSocketIsReplaced(t *testing.T) {
 	require.Equal(t, path, p.addresses.UnixSocket)
 }
 
+// TestController_removesWhatAKilledOneLeft in the moment in which it made its socket.
+func TestController_removesWhatAKilledOneLeft(t *testing.T) {
+	directory := t.TempDir()
+	left, young, other := filepath.Join(directory, ".aeolus-1"), filepath.Join(directory, ".aeolus-2"), filepath.Join(directory, "keep")
+	for _, path := range []string{left, young, other} {
+		require.NoError(t, os.Mkdir(path, 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(path, "s"), nil, 0o600))
+	}
+	before := time.Now().Add(-time.Hour)
+	for _, path := range []string{left, other} {
+		require.NoError(t, os.Chtimes(path, before, before))
+	}
+	start(t, func(c *controller.Config) { c.UnixSocket = filepath.Join(directory, "x.sock") })
+	require.NoDirExists(t, left)
+	require.DirExists(t, young, "another may just be starting")
+	require.DirExists(t, other)
+}
+
 // TestController_panic ends everything in order: nothing listens any more, and the socket is gone.
 func TestController_panic(t *testing.T) {
 	var broken atomic.Bool

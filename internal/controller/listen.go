@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -84,6 +85,12 @@ func listen(ctx context.Context, config *Config) (*listeners, error) {
 	return opened, nil
 }
 
+const (
+	// hiddenPrefix begins the names of directories in which sockets are made; after staleAfter nobody is making one there.
+	hiddenPrefix = ".aeolus-"
+	staleAfter   = time.Minute
+)
+
 // The kernel takes 107 bytes of a socket's path, and the socket is made under another name first.
 const longestDirectory = 107 - len("/.aeolus-4294967295/s")
 
@@ -97,7 +104,8 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	if err := clear(ctx, path); err != nil {
 		return nil, err
 	}
-	private, err := os.MkdirTemp(filepath.Dir(path), ".aeolus-")
+	removeStale(filepath.Dir(path))
+	private, err := os.MkdirTemp(filepath.Dir(path), hiddenPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", path, err)
 	}
@@ -124,6 +132,20 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 		return nil, fmt.Errorf("listening on %s: %w", path, err)
 	}
 	return socket, nil
+}
+
+// removeStale removes the directories of those that were killed while they made their sockets.
+func removeStale(directory string) {
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err == nil && entry.IsDir() && strings.HasPrefix(entry.Name(), hiddenPrefix) && time.Since(info.ModTime()) > staleAfter {
+			_ = os.RemoveAll(filepath.Join(directory, entry.Name()))
+		}
+	}
 }
 
 // clear makes sure that nobody answers at a path, and that what lies there is a socket.
