@@ -158,6 +158,27 @@ func TestEngine_eventsOfTwoNodesAreTwo(t *testing.T) {
 	b.Read(func(v engine.View) { require.Len(t, v.Graph.Edges(), 2) })
 }
 
+// TestEngine_eventsOfAClockAhead are taken for what happens now, as rows are.
+func TestEngine_eventsOfAClockAhead(t *testing.T) {
+	for _, off := range []time.Duration{2 * time.Second, time.Hour, 100000 * time.Hour} {
+		b := newBench(engine.Config{})
+		b.ApplyBatch(&model.Batch{Node: "n1", AgentID: "n1", Taken: b.now})
+		b.ApplyEvents([]model.Event{{
+			ID: "a-1", Kind: model.EventRefused, Node: "n1", Time: b.now.Add(off), Role: model.RoleClient, Endpoint: who("a", 1),
+			Local: netip.MustParseAddrPort("10.0.0.1:40000"), Remote: netip.MustParseAddrPort("192.0.2.1:80"),
+		}})
+		b.pass(time.Second)
+		b.Read(func(v engine.View) {
+			require.Len(t, v.Open(), 1)
+			for _, a := range v.Open() {
+				require.WithinDuration(t, b.now, a.Since, 5*time.Second, off)
+				require.Less(t, a.Detection, 5*time.Second, off)
+				require.Contains(t, a.Summary, "refuses 100 %", off)
+			}
+		})
+	}
+}
+
 func TestEngine_newEdgesAreEventsOnceLearned(t *testing.T) {
 	b := newBench(engine.Config{})
 	b.ApplyBatch(flood(0, 1, b.now))

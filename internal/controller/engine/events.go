@@ -90,6 +90,10 @@ func (e *Engine) releaseHeld(now time.Time) {
 
 // apply puts an event on its edge, lets the detectors judge it and tells those who watch.
 func (e *Engine) apply(event *model.Event, now time.Time) {
+	if event.Time.After(now.Add(time.Second)) {
+		// Its clock is that far ahead: only when it arrived is known. What is old may have waited for a controller.
+		event.Time = now
+	}
 	located := e.reducer.Locate(event, now)
 	edge := located.Edge
 	if event.Time.After(edge.LastSeen) && event.Time.Before(now.Add(time.Second)) {
