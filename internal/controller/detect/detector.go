@@ -63,6 +63,9 @@ type run struct {
 	first, last time.Time
 	arrived     time.Time
 	count       uint64
+	// moments counts what falls within a moment once; moment is when the last one began.
+	moments uint64
+	moment  time.Time
 	// How often each kind was seen; what is older counts less.
 	causes map[model.EventKind]float64
 }
@@ -72,6 +75,8 @@ const (
 	pause = 3 * time.Second
 	// halfLife is after how long what was seen counts half when it is told what fails now.
 	halfLife = 3 * time.Second
+	// atOnce is what counts as one moment.
+	atOnce = 100 * time.Millisecond
 )
 
 func (r *run) add(kind model.EventKind, n uint64, at, arrived time.Time) {
@@ -85,6 +90,10 @@ func (r *run) add(kind model.EventKind, n uint64, at, arrived time.Time) {
 		}
 	}
 	r.count += n
+	if r.moments == 0 || at.Sub(r.moment) > atOnce {
+		r.moments++
+		r.moment = at
+	}
 	r.last, r.arrived = at, arrived
 	r.causes[kind] += float64(n)
 }

@@ -35,7 +35,8 @@ func (d *Detector) judgeResets(s *state, now time.Time) {
 		// Rows are late: a row of resets is judged by what usually ends in that time.
 		long := s.window.last(now, remembered-2)
 		share = s.estimate(&s.resets, s.perSecond(long.closes, now), now)
-		if s.resets.count < burstLeast || share < max(burstShare, limit) {
+		// A client that was held up for a moment throws away the connections of its whole pool at once: that is one mishap.
+		if s.resets.moments < burstLeast || share < max(burstShare, limit) {
 			return
 		}
 	}
