@@ -298,6 +298,38 @@ func TestHTTP_answersThatNobodyTakes(t *testing.T) {
 	})
 }
 
+// TestHTTP_quietStreamsLast longer than anybody's patience, by HTTP/1.1 and HTTP/2.
+func TestHTTP_quietStreamsLast(t *testing.T) {
+	const patience = 100 * time.Millisecond
+	p := start(t, func(c *controller.Config) { c.Patience = patience })
+	agent := p.dial(t, "n1")
+	require.NoError(t, send(t, agent, traffic(1)))
+	second := new(http.Protocols)
+	second.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: second}
+	defer transport.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var streams []*connect.ServerStreamForClient[queryv1.ListEventsResponse]
+	for _, client := range []queryv1connect.QueryServiceClient{p.query(), queryv1connect.NewQueryServiceClient(
+		&http.Client{Transport: withToken{transport}}, "http://"+p.addresses.HTTP, connect.WithGRPC())} {
+		stream, err := client.WatchEvents(ctx, &queryv1.ListEventsRequest{})
+		require.NoError(t, err)
+		require.True(t, stream.Receive(), stream.Err())
+		streams = append(streams, stream)
+	}
+	time.Sleep(5 * patience)
+	sendEvents(t, agent, refusal("0123456789abcdef-1", time.Now()))
+	for _, stream := range streams {
+		require.True(t, stream.Receive(), stream.Err())
+		require.Len(t, stream.Msg().Events, 1)
+	}
+	cancel()
+	for _, stream := range streams {
+		_ = stream.Close()
+	}
+}
+
 // TestHTTP_connectionsAreBounded has more clients than there is room for: those beyond it wait, and none is forgotten.
 func TestHTTP_connectionsAreBounded(t *testing.T) {
 	p := start(t, func(c *controller.Config) { c.MaxClients = 8; c.Patience = 300 * time.Millisecond })
