@@ -16,7 +16,7 @@ func TestEveryEdgeCarriesTraffic(t *testing.T) {
 	client := openShop(t)
 	start := look(t, client)
 	require.Len(t, start.status.Services, len(shopPlan()))
-	testkit.Eventually(t, 5*time.Second, func() string {
+	testkit.Eventually(t, 20*time.Second, func() string {
 		now := look(t, client)
 		for edge, e := range now.edges {
 			// A connection for every call somewhere, and calls that share one elsewhere.

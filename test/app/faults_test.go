@@ -5,6 +5,7 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -20,7 +21,7 @@ import (
 )
 
 // shopName sets these tests' shop apart from any other on this host.
-const shopName = "tested"
+var shopName = fmt.Sprintf("tested-%d", os.Getpid())
 
 // How long an anomaly may take to appear and to end: generous, for a machine that is busy with other things.
 const (

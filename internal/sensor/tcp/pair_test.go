@@ -131,4 +131,4 @@ func (r *recorder) eventsOf(keep func(*model.Connection) bool) []sensor.Event {
 	return found
 }
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
