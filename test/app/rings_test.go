@@ -20,6 +20,7 @@ import (
 // TestFullRings gives the rings a page each and stops their reader for ten seconds, while thousands of connections end
 // and hundreds are refused: what the programs did is what is shown and what is reported lost, to the last one.
 func TestFullRings(t *testing.T) {
+	t.Parallel()
 	r := newRoles(t)
 	l := newLab(t, newPrefix("ap"), 2)
 	// Without a controller an agent runs what its own flags say.

@@ -73,7 +73,8 @@ type roles struct {
 	agents     string
 }
 
-// newRoles starts a controller with a port for agents that outlives it.
+// newRoles starts a controller with a port for agents that outlives it. Such tests may run beside each other: their agents
+// see nothing but their own lab.
 func newRoles(t *testing.T) *roles {
 	t.Helper()
 	testkit.RequireRoot(t)

@@ -44,11 +44,13 @@ func (l *lab) call(e *edge, n int, pause float64) {
 // TestControllerRestarts takes the controller away while connections are made, by a signal and by kill -9 after it had
 // stopped answering. What happened meanwhile is all there once it is back.
 func TestControllerRestarts(t *testing.T) {
+	t.Parallel()
 	for name, away := range map[string]func(controller *role){
 		"interrupt": func(controller *role) { controller.end(syscall.SIGTERM) },
 		"kill":      func(controller *role) { controller.signal(syscall.SIGSTOP) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRoles(t)
 			l := newLab(t, newPrefix("ar"), 2)
 			r.agent("node-1", l.places, ownBinary(t))
@@ -91,6 +93,7 @@ func fewer(n, want uint64) string {
 // TestControllerAway leaves the controller away for longer than the agent can hold what it sees: what is missing
 // afterwards is reported lost.
 func TestControllerAway(t *testing.T) {
+	t.Parallel()
 	r := newRoles(t)
 	l := newLab(t, newPrefix("ax"), 2)
 	r.agent("node-1", l.places, oneBinary(), "--interval", "100ms", "--max-batches", "5")
@@ -127,8 +130,10 @@ func halves(c *queryv1.Connection) int {
 // TestAgentRestarts takes the agent away while connections are open: the next one adopts them, and nothing is counted
 // twice.
 func TestAgentRestarts(t *testing.T) {
+	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{"interrupt": syscall.SIGTERM, "kill": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRoles(t)
 			l := newLab(t, newPrefix("aa"), 2)
 			agent := r.agent("node-1", l.places, oneBinary())
@@ -184,6 +189,7 @@ func (l *lab) hold(e *edge, n int) func() {
 // TestScopes runs two agents on one kernel, each for a namespace of its own, and a third namespace that is nobody's:
 // every connection is counted once, every end by the agent it belongs to.
 func TestScopes(t *testing.T) {
+	t.Parallel()
 	r := newRoles(t)
 	l := newLab(t, newPrefix("as"), 3)
 	r.agent("node-a", l.places[:1], ownBinary(t))
