@@ -44,7 +44,9 @@ func TestShortConnections(t *testing.T) {
 	}
 
 	edges := []*edge{drawn}
-	testkit.Eventually(t, 20*time.Second, func() string { return a.unsettled(l, edges) })
+	if !a.settle(t, l, edges) {
+		return
+	}
 	connections := a.connections(l.prefix + "-*")
 	requireBytes(t, edges, connections)
 	requireCounters(t, l, before, connections)
