@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"os"
 	"os/exec"
@@ -23,6 +24,8 @@ import (
 type lab struct {
 	t      *testing.T
 	prefix string
+	// subnet tells the addresses of labs apart that are there at the same time.
+	subnet byte
 	places []*place
 }
 
@@ -37,7 +40,9 @@ type place struct {
 // newLab makes n namespaces named prefix-0, prefix-1 ..., each with an address of both families.
 func newLab(t *testing.T, prefix string, n int) *lab {
 	t.Helper()
-	l := &lab{t: t, prefix: prefix}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(prefix))
+	l := &lab{t: t, prefix: prefix, subnet: byte(h.Sum32())}
 	fabric := prefix + "-fab"
 	l.namespace(fabric)
 	l.ip("-n", fabric, "link", "add", "br0", "type", "bridge", "stp_state", "0", "mcast_snooping", "0")
@@ -51,8 +56,8 @@ func newLab(t *testing.T, prefix string, n int) *lab {
 func (l *lab) addPlace(fabric string, i int) {
 	p := &place{
 		name: fmt.Sprintf("%s-%d", l.prefix, i),
-		v4:   fmt.Sprintf("10.199.0.%d", i+1),
-		v6:   fmt.Sprintf("fd00:199::%x", i+1),
+		v4:   fmt.Sprintf("10.199.%d.%d", l.subnet, i+1),
+		v6:   fmt.Sprintf("fd00:199:0:%x::%x", l.subnet, i+1),
 	}
 	l.namespace(p.name)
 	port := "p" + strconv.Itoa(i)
