@@ -37,7 +37,7 @@ type pipeline struct {
 
 	anchor      atomic.Pointer[track.Anchor]
 	eventNumber atomic.Uint64
-	// describe is set where listeners and addresses are wanted with the next batch.
+	// describe is set where listeners, addresses and all open connections are wanted with the next batch.
 	describe atomic.Bool
 
 	// collecting is held while a batch is made; it guards what follows.
@@ -140,6 +140,10 @@ func (p *pipeline) collect() {
 	p.collecting.Lock()
 	defer p.collecting.Unlock()
 	anchor := p.readAnchor()
+	wanted := p.describe.Swap(false)
+	if wanted {
+		p.table.Retell()
+	}
 	batch := &model.Batch{
 		Node:     p.node,
 		AgentID:  p.agentID,
@@ -149,7 +153,7 @@ func (p *pipeline) collect() {
 		Flows:    p.table.Take(anchor),
 	}
 	p.last = anchor
-	p.addDescription(batch)
+	p.addDescription(batch, wanted)
 	if len(batch.Flows)+len(batch.Listeners)+len(batch.Addresses) == 0 && p.flows.Waiting() > 0 {
 		// It would only say that the agent lives, and push out what says more.
 		return
@@ -167,8 +171,7 @@ func (p *pipeline) encode(batch *model.Batch) []*flowv1.Batch {
 }
 
 // addDescription adds listeners and addresses where they have changed, are wanted, or were not told for a while.
-func (p *pipeline) addDescription(batch *model.Batch) {
-	wanted := p.describe.Swap(false)
+func (p *pipeline) addDescription(batch *model.Batch, wanted bool) {
 	stale := batch.Mono-p.described.at >= uint64(describeEvery)
 	listeners, addresses := p.table.Bound(), p.reach.within(p.resolver.Addresses())
 	if wanted || stale || !slices.Equal(listeners, p.described.listeners) {

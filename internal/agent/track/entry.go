@@ -19,8 +19,9 @@ type entry struct {
 
 	endpoint *model.Endpoint
 	resolved model.Owner
-	// told is the endpoint of the flow before.
-	told *model.Endpoint
+	// told is the endpoint of the flow before; again is set where a flow is wanted though nothing has happened.
+	told  *model.Endpoint
+	again bool
 }
 
 func newEntry(snapshot *model.Connection) *entry {

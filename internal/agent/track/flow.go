@@ -33,6 +33,20 @@ func (t *Table) Take(anchor Anchor) []model.Flow {
 	return flows
 }
 
+// Retell wants a flow of every open connection with the next Take, for a receiver that may know of none: those that were
+// established before it came up are to it as if they had been adopted.
+func (t *Table) Retell() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, e := range t.entries {
+		e.again = true
+		if !e.moved {
+			e.moved = true
+			t.moved = append(t.moved, e)
+		}
+	}
+}
+
 func (t *Table) end(e *entry, now uint64) {
 	delete(t.entries, e.latest.Cookie)
 	t.tombstones.bury(e.latest.Cookie, tombstone{
@@ -59,7 +73,7 @@ func (t *Table) flow(e *entry, anchor Anchor) (model.Flow, bool) {
 		Opened:      !e.openedReported && c.Opened != 0 && c.Role != model.RoleServer,
 		Established: !e.establishedReported && (c.Established != 0 || c.Phase == model.PhaseEstablished),
 		Closed:      closed,
-		Adopted:     c.Adopted,
+		Adopted:     c.Adopted || (e.again && e.establishedReported),
 		Own:         e.endpoint.Own || t.config.Own(c.Owner, c.Local, c.Remote),
 		Delta:       c.Counters.Sub(e.reported),
 		Start:       anchor.Time(either(c.Opened, e.began)),
@@ -73,7 +87,9 @@ func (t *Table) flow(e *entry, anchor Anchor) (model.Flow, bool) {
 	}
 	// A connection that is still gets its own process' name as well, once that is known.
 	renamed := e.told != nil && e.told != e.endpoint
-	if !flow.Opened && !flow.Established && !flow.Closed && !renamed && flow.Failure == model.FailureNone && flow.Delta.IsZero() {
+	again := e.again
+	e.again = false
+	if !flow.Opened && !flow.Established && !flow.Closed && !renamed && !again && flow.Failure == model.FailureNone && flow.Delta.IsZero() {
 		return model.Flow{}, false
 	}
 	e.told = e.endpoint

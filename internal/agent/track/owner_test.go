@@ -37,3 +37,21 @@ func TestServersWithoutAProcessGetTheirListeners(t *testing.T) {
 	b.see(accepted(4, 5))
 	require.Equal(t, "process-0", b.one().Endpoint.Workload)
 }
+
+func TestRetell(t *testing.T) {
+	b := newBench(t, 10)
+	b.see(client(1, model.PhaseEstablished, 100), client(2, model.PhaseOpening, 0), client(3, model.PhaseClosed, 5))
+	require.Len(t, b.take(), 3)
+	require.Empty(t, b.take(), "nothing has happened")
+	b.table.Retell()
+	flows := b.take()
+	require.Len(t, flows, 2, "what is open")
+	for _, flow := range flows {
+		require.True(t, flow.Delta.IsZero())
+		require.False(t, flow.Opened || flow.Established || flow.Closed)
+		require.Equal(t, flow.Cookie == 1, flow.Adopted)
+	}
+	require.Empty(t, b.take(), "once")
+	b.see(client(1, model.PhaseClosed, 100))
+	require.False(t, b.one().Adopted)
+}

@@ -85,7 +85,8 @@ const (
 	RowFlag_ROW_FLAG_ESTABLISHED RowFlag = 2
 	// The connection ended in this interval, in whatever way.
 	RowFlag_ROW_FLAG_CLOSED RowFlag = 4
-	// The connection is older than the agent: its start is when it was adopted.
+	// The connection is older than the agent, and its start is when it was adopted; or it is older than the receiver, which
+	// has just come up and is told of it again.
 	RowFlag_ROW_FLAG_ADOPTED RowFlag = 8
 	// Traffic of Aeolus itself.
 	RowFlag_ROW_FLAG_OWN RowFlag = 16
