@@ -46,6 +46,32 @@ func removeCgroups(directory string, patience time.Duration) error {
 	}
 }
 
+// abandoned is how long ago an empty shop must have been made to count as left behind: one that opens now is empty too.
+const abandoned = time.Minute
+
+// sweepCgroups removes what killed shops, whatever their state directory was, have left below the root. A living shop's
+// own directory holds processes, if not in each of those below it.
+func sweepCgroups(root string, now time.Time) error {
+	directories, err := filepath.Glob(filepath.Join(root, cgroupPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("listing control groups: %w", err)
+	}
+	var problems []error
+	for _, directory := range directories {
+		info, err := os.Stat(directory)
+		if err != nil || now.Sub(info.ModTime()) < abandoned {
+			continue
+		}
+		events, err := os.ReadFile(filepath.Join(directory, "cgroup.events"))
+		if err == nil && strings.Contains(string(events), "populated 0") {
+			if err := removeEmpty(directory); err != nil && !errors.Is(err, syscall.EBUSY) {
+				problems = append(problems, err)
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
 func removeEmpty(directory string) error {
 	entries, err := os.ReadDir(directory)
 	if errors.Is(err, fs.ErrNotExist) {

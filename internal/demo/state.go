@@ -57,7 +57,7 @@ func openState(directory, cgroupRoot string) (*state, error) {
 		// The name follows from the directory, so that the lock on the one also guards the other.
 		sum := sha256.Sum256([]byte(directory))
 		s.cgroup = filepath.Join(cgroupRoot, cgroupPrefix+hex.EncodeToString(sum[:4]))
-		if err := removeCgroups(s.cgroup, dyingPatience); err != nil {
+		if err := errors.Join(removeCgroups(s.cgroup, dyingPatience), sweepCgroups(cgroupRoot, time.Now())); err != nil {
 			s.close()
 			return nil, err
 		}

@@ -19,8 +19,8 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/testkit"
 )
 
-// TestLeavesNothing compares the machine before `up --demo` with the machine after it was interrupted, and after it
-// was killed at random times.
+// TestLeavesNothing compares the machine before `up --demo` with the machine after it was interrupted, after it
+// crashed, and after it was killed at random times.
 func TestLeavesNothing(t *testing.T) {
 	testkit.RequireRoot(t)
 	before := takeInventory(t)
@@ -34,29 +34,34 @@ func TestLeavesNothing(t *testing.T) {
 		a.interrupt()
 		requireUnchanged(t, before, 2*time.Second)
 	})
+	t.Run("crash", func(t *testing.T) {
+		// Go's runtime ends the process at SIGQUIT as it does at a panic that nothing recovers.
+		ended(t, syscall.SIGQUIT, 4*time.Second)
+		requireUnchanged(t, before, 2*time.Second)
+	})
 	t.Run("kill", func(t *testing.T) {
 		times := 3
 		if testkit.Full() {
 			times = 50
 		}
 		for range times {
-			killed(t, time.Duration(rand.Int64N(int64(6*time.Second))))
+			ended(t, syscall.SIGKILL, time.Duration(rand.Int64N(int64(6*time.Second))))
 			requireUnchanged(t, before, 2*time.Second)
 		}
 	})
 }
 
-// killed starts `up --demo` and kills it after a time, whatever it is doing then.
-func killed(t *testing.T, after time.Duration) {
+// ended starts `up --demo` and sends it a signal after a time, whatever it is doing then.
+func ended(t *testing.T, by syscall.Signal, after time.Duration) {
 	t.Helper()
-	t.Logf("kill -9 after %s", after)
+	t.Logf("%s after %s", by, after)
 	dir := t.TempDir()
 	cmd := exec.Command(binary, "up", "--demo", "--data-dir", filepath.Join(dir, "data"), "--run-dir",
 		filepath.Join(dir, "run"), "--listen", "127.0.0.1:0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, cmd.Start())
 	time.Sleep(after)
-	require.NoError(t, cmd.Process.Kill())
+	require.NoError(t, cmd.Process.Signal(by))
 	_ = cmd.Wait()
 }
 
