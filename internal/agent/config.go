@@ -66,7 +66,8 @@ type Resolver interface {
 	// Run keeps what is known up to date until the context ends.
 	Run(context.Context) error
 	Addresses() []model.AddressOwner
-	// Locate makes sure that Addresses holds an address if it is one of this host's, and tells whether it had to look.
+	// Locate makes sure that Addresses holds an address if it is one of this host's, and tells whether it has become known
+	// by that.
 	Locate(netip.Addr) bool
 }
 

@@ -62,7 +62,7 @@ func (p *pipeline) Event(from sensor.Event) {
 	c := &from.Conn
 	p.reach.note(&c.Owner)
 	if p.resolver.Locate(c.Remote.Addr()) {
-		p.collect()
+		p.tell()
 	}
 	anchor := p.anchor.Load()
 	endpoint := p.resolver.Resolve(c.Owner)
@@ -82,6 +82,19 @@ func (p *pipeline) Event(from sensor.Event) {
 		ByPeer:   from.ByPeer,
 		Own:      endpoint.Own || p.own.has(c.Owner, c.Local, c.Remote),
 	})
+}
+
+// tellWithin is how long an event waits until it has been told who lives at the address that it is about.
+const tellWithin = 40 * time.Millisecond
+
+// tell sends a batch now, and waits a moment until it has been taken: what comes after it will be understood. Where older
+// ones wait for a receiver it does not.
+func (p *pipeline) tell() {
+	reachable := p.flows.Waiting() == 0
+	p.collect()
+	for end := p.monotonic() + uint64(tellWithin); reachable && p.flows.Waiting() > 0 && p.monotonic() < end; {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // attempt counts the SYNs that a client has sent.

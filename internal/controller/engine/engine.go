@@ -21,10 +21,8 @@ const (
 	maxAnomalies = 2048
 	// tick is how often what waits is settled and the statistical detectors judge.
 	tick = 250 * time.Millisecond
-	// patience is how long an event waits for the first batch of its node, which says who owns which address, and brief
-	// how long for the batch that its agent has sent just before, if it is about an address never heard of.
+	// patience is how long an event waits for the first batch of its node, which says who owns which address.
 	patience = 1500 * time.Millisecond
-	brief    = 40 * time.Millisecond
 	maxHeld  = 4096
 )
 
@@ -45,17 +43,15 @@ type Engine struct {
 	now     func() time.Time
 	started time.Time
 
-	mu       sync.RWMutex
-	graph    *graph.Graph
-	reducer  *reduce.Reducer
-	detector *detect.Detector
-	events   history[*Event]
-	open     map[string]*Anomaly
-	ended    history[*Anomaly]
-	byEdge   map[string]map[string]*Anomaly
-	held     []heldEvent
-	// overdue fires when an event that is held has waited long enough.
-	overdue    *time.Timer
+	mu         sync.RWMutex
+	graph      *graph.Graph
+	reducer    *reduce.Reducer
+	detector   *detect.Detector
+	events     history[*Event]
+	open       map[string]*Anomaly
+	ended      history[*Anomaly]
+	byEdge     map[string]map[string]*Anomaly
+	held       []heldEvent
 	known      *seenEvents
 	newEdges   []*graph.Edge
 	edgeNumber uint64
@@ -81,7 +77,6 @@ func New(config Config) *Engine {
 		detector: detect.New(config.Detect, config.Now()),
 		events:   history[*Event]{max: maxEvents}, ended: history[*Anomaly]{max: maxAnomalies},
 		open: map[string]*Anomaly{}, byEdge: map[string]map[string]*Anomaly{},
-		overdue:     time.NewTimer(time.Hour),
 		known:       newSeenEvents(65536),
 		detectStage: config.Ledger.Stage("detect"), eventStage: config.Ledger.Stage("events"),
 		Events:      broadcast.NewHub[*Event](watch),
@@ -113,8 +108,6 @@ func (e *Engine) Run(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 			e.Tick()
-		case <-e.overdue.C:
-			e.release()
 		}
 	}
 }

@@ -39,34 +39,13 @@ type heldEvent struct {
 	until time.Time
 }
 
-// hold keeps an event back for a while if a batch that is under way will say where it belongs.
+// hold keeps an event back for a while if its node's first batch, which is under way, will say where it belongs.
 func (e *Engine) hold(event *model.Event, now time.Time) bool {
-	var wait time.Duration
-	switch {
-	case !e.reducer.Knows(event.Node):
-		wait = patience
-	case !e.reducer.Places(event):
-		wait = brief
-	default:
+	if e.reducer.Knows(event.Node) || len(e.held) >= maxHeld {
 		return false
 	}
-	if len(e.held) >= maxHeld {
-		return false
-	}
-	e.held = append(e.held, heldEvent{*event, now.Add(wait)})
-	if wait == brief {
-		e.overdue.Reset(brief)
-	}
+	e.held = append(e.held, heldEvent{*event, now.Add(patience)})
 	return true
-}
-
-// release applies the events that have waited long enough.
-func (e *Engine) release() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now := e.now()
-	e.releaseHeld(now)
-	e.announceEdges(now)
 }
 
 // releaseHeld applies the events that have a place now, and those that have waited long enough.
@@ -77,8 +56,7 @@ func (e *Engine) releaseHeld(now time.Time) {
 	kept := e.held[:0]
 	for i := range e.held {
 		held := e.held[i]
-		known := e.reducer.Knows(held.event.Node) && e.reducer.Places(&held.event)
-		if known || !now.Before(held.until) {
+		if e.reducer.Knows(held.event.Node) || !now.Before(held.until) {
 			e.apply(&held.event, now)
 			continue
 		}

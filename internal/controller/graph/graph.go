@@ -110,12 +110,6 @@ func (g *Graph) Address(address netip.Addr, at time.Time) *Node {
 	return g.node(nodeKey{external: true, name: address.String()}, model.KindAddress, at)
 }
 
-// HasAddress tells whether there is a node for an address that no workload is known to have.
-func (g *Graph) HasAddress(address netip.Addr) bool {
-	_, ok := g.nodes[nodeKey{external: true, name: address.String()}]
-	return ok
-}
-
 func (g *Graph) node(key nodeKey, kind model.WorkloadKind, at time.Time) *Node {
 	if node, ok := g.nodes[key]; ok {
 		if at.After(node.LastSeen) {

@@ -70,23 +70,6 @@ func (r *Reducer) locate(event *model.Event, now time.Time) Located {
 	return located
 }
 
-// Places tells whether it is known, or has been settled before, who is at the far end of an event.
-func (r *Reducer) Places(event *model.Event) bool {
-	remote := unmapped(event.Remote)
-	node, netns := event.Node, event.Endpoint.NetNS
-	if known := r.halves[halfKey{node, event.Cookie}]; known != nil && known.joined.edge != nil {
-		return true
-	}
-	if event.Role == model.RoleServer {
-		if r.book.client(remote.Addr(), node, netns, event.Time) != nil {
-			return true
-		}
-	} else if r.book.server(remote, node, netns, event.Time) != nil {
-		return true
-	}
-	return r.graph.HasAddress(remote.Addr())
-}
-
 // lookAcross finds the other half of a connection of which only an event is known.
 func (r *Reducer) lookAcross(j *joined, h *half) {
 	for at := r.index[h.joinKey()]; at != nil; at = at.next {

@@ -5,6 +5,7 @@ package local
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -121,15 +122,10 @@ func (r *Resolver) NoRoute(netNS uint32, remote netip.Addr) (bool, error) {
 }
 
 // Locate makes sure that Addresses holds an address if it is one of this host's: where it is not known, the namespaces
-// are read again at once, unless that has been done just now. It tells whether they were read.
+// are read again at once, unless that has been done just now. It tells whether the address has become known by that.
 func (r *Resolver) Locate(address netip.Addr) bool {
-	if address.IsLoopback() || address.IsUnspecified() {
+	if address.IsLoopback() || address.IsUnspecified() || r.hasAddress(address) {
 		return false
-	}
-	for _, owner := range r.Addresses() {
-		if owner.Address == address {
-			return false
-		}
 	}
 	r.locating.Lock()
 	defer r.locating.Unlock()
@@ -139,7 +135,11 @@ func (r *Resolver) Locate(address netip.Addr) bool {
 	began := time.Now()
 	r.refreshNamespaces()
 	r.locateNext = time.Now().Add(max(locateInterval, locateShare*time.Since(began)))
-	return true
+	return r.hasAddress(address)
+}
+
+func (r *Resolver) hasAddress(address netip.Addr) bool {
+	return slices.ContainsFunc(r.Addresses(), func(owner model.AddressOwner) bool { return owner.Address == address })
 }
 
 // refreshNamespaces reads the names, inhabitants and addresses of all namespaces.
