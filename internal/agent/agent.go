@@ -118,6 +118,7 @@ func (a *Agent) assemble() {
 		node: a.config.Node, agentID: a.id, resolver: a.host.Resolver, own: own, reach: newReach(a.host.Settings.Scope), table: table,
 		flows: a.flows, events: a.events, ledger: a.ledger, monotonic: a.host.Monotonic,
 	}
+	a.pipeline.attached = make(chan struct{}, 1)
 	a.pipeline.last = a.pipeline.readAnchor()
 	a.pipeline.describe.Store(true)
 	a.reconciler = reconcile.New(reconcile.Config{Make: a.makeSensor, Sink: a.pipeline, Defaults: a.config.Defaults, Logger: logger})

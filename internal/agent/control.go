@@ -54,7 +54,7 @@ func newControl(a *Agent) *control {
 		reconciler: a.reconciler,
 		own:        a.pipeline.own,
 		features:   a.host.Features,
-		attached:   func() { a.pipeline.describe.Store(true) },
+		attached:   a.pipeline.greet,
 		logger:     a.config.Logger,
 		hello: &controlv1.Hello{
 			Node: a.config.Node, AgentId: a.id, Version: version.String(), Kernel: a.host.Kernel,

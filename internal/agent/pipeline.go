@@ -39,6 +39,8 @@ type pipeline struct {
 	eventNumber atomic.Uint64
 	// describe is set where listeners, addresses and all open connections are wanted with the next batch.
 	describe atomic.Bool
+	// attached holds a word when a controller has come up.
+	attached chan struct{}
 
 	// collecting is held while a batch is made; it guards what follows.
 	collecting sync.Mutex
@@ -144,7 +146,19 @@ func (p *pipeline) run(ctx context.Context, interval time.Duration) error {
 			return nil
 		case <-ticker.C:
 			p.collect()
+		case <-p.attached:
+			// Until it knows the addresses of this node, a controller that has come up can make little of events.
+			p.describe.Store(true)
+			p.collect()
 		}
+	}
+}
+
+// greet has a batch made at once, for a controller that has come up.
+func (p *pipeline) greet() {
+	select {
+	case p.attached <- struct{}{}:
+	default:
 	}
 }
 
