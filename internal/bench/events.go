@@ -117,7 +117,7 @@ func (s *system) fullRate(ctx context.Context, run *Run, space *netlink.Namespac
 	held := float64(after - before)
 	rows := []Row{
 		Measured("full rate, connects refused", Count, []float64{float64(refused)}).WithNote("as the program that made them counted"),
-		Measured("full rate, events passed on", Count, []float64{float64(len(found.controller))}),
+		Measured("full rate, events timed", Count, []float64{float64(len(found.controller))}).WithNote("the first that passed; what was not held back passed"),
 		Measured("full rate, held back by the bucket", Count, []float64{held}).WithNote("counted by cause; still in the totals"),
 	}
 	return found, rows, nil
