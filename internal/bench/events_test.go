@@ -28,7 +28,7 @@ func TestEvents_measuresEveryStage(t *testing.T) {
 		require.Equal(t, 100, row.Samples, "%s: each refused connect is an event, and each edge has an anomaly", stage)
 	}
 	require.Equal(t, 200.0, byName["full rate, connects refused"].Value)
-	require.GreaterOrEqual(t, byName["full rate, events passed on"].Value, 100.0)
+	require.GreaterOrEqual(t, byName["full rate, events timed"].Value, 100.0)
 }
 
 func TestTraffic_refusesNonsense(t *testing.T) {
