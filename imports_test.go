@@ -31,7 +31,7 @@ var importRules = []repotest.Rule{
 		Never:  []string{"./internal/cli", "./internal/bench", "./internal/demo", "./internal/up"},
 	},
 	{
-		Reason: "roles are strangers: they meet in api, model, names, wire, loss and assign",
+		Reason: "roles are strangers: they meet in api, model, names, wire, loss, assign, sequence, graph and reduce",
 		For:    []string{"internal/agent", "internal/collector", "internal/controller"},
 		Never:  []string{"./internal/agent", "./internal/collector", "./internal/controller"}, Linked: true,
 	},
@@ -55,12 +55,17 @@ var importRules = []repotest.Rule{
 		Never:  []string{"./internal/sensor/tcp", "./internal/agent", "./internal/wire", "./api", "k8s.io", "sigs.k8s.io", "go.opentelemetry.io"},
 	},
 	{
+		Reason: "joining the halves of connections depends on no role",
+		For:    []string{"internal/sequence", "internal/graph", "internal/reduce"},
+		Only:   []string{"./internal/model", "./internal/loss", "./internal/graph"},
+	},
+	{
 		Reason: "the OpenTelemetry Collector stays in the collector",
 		Except: []string{"internal/collector"}, Never: []string{"go.opentelemetry.io/collector"},
 	},
 	{
 		Reason: "Prometheus' server packages have one wrapper",
-		Except: []string{"internal/controller/store"}, Never: []string{"github.com/prometheus/prometheus"},
+		Except: []string{"internal/controller/store", "internal/controller/notify"}, Never: []string{"github.com/prometheus/prometheus"},
 	},
 	{
 		Reason: "only the controller talks to Kubernetes' API machinery",
@@ -95,7 +100,7 @@ func TestImports_rules(t *testing.T) {
 func TestImports_rulesBite(t *testing.T) {
 	at := func(room string) string { return repotest.Module + "/" + room }
 	list := []repotest.Package{
-		{ImportPath: at("internal/agent"), Deps: []string{at("internal/controller/graph"), at("internal/agent/x")}},
+		{ImportPath: at("internal/agent"), Deps: []string{at("internal/controller/engine"), at("internal/agent/x")}},
 		{ImportPath: at("internal/cli"), Imports: []string{"github.com/cilium/ebpf/link"}},
 		{ImportPath: at("internal/model"), Imports: []string{"time", "golang.org/x/sys/unix"}},
 		{ImportPath: at("internal/sensor/udp"), XTestImports: []string{at("internal/sensor/tcp"), at("internal/sensor")}},
@@ -109,7 +114,7 @@ func TestImports_rulesBite(t *testing.T) {
 	}
 	slices.Sort(broken)
 	require.Equal(t, []string{
-		"internal/agent imports internal/controller/graph", "internal/agent imports internal/controller/graph",
+		"internal/agent imports internal/controller/engine", "internal/agent imports internal/controller/engine",
 		"internal/cli imports github.com/cilium/ebpf/link", "internal/model imports golang.org/x/sys/unix",
 		"internal/sensor/udp imports internal/sensor/tcp",
 	}, broken)

@@ -10,10 +10,10 @@ import (
 
 	"github.com/aeolus-ebpf/aeolus/internal/controller/broadcast"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
-	"github.com/aeolus-ebpf/aeolus/internal/controller/graph"
-	"github.com/aeolus-ebpf/aeolus/internal/controller/reduce"
+	"github.com/aeolus-ebpf/aeolus/internal/graph"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
+	"github.com/aeolus-ebpf/aeolus/internal/reduce"
 )
 
 const (

@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
-	"github.com/aeolus-ebpf/aeolus/internal/controller/graph"
-	"github.com/aeolus-ebpf/aeolus/internal/controller/reduce"
+	"github.com/aeolus-ebpf/aeolus/internal/graph"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
+	"github.com/aeolus-ebpf/aeolus/internal/reduce"
 )
 
 var begin = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

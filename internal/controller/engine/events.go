@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
-	"github.com/aeolus-ebpf/aeolus/internal/controller/graph"
+	"github.com/aeolus-ebpf/aeolus/internal/graph"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 )
 

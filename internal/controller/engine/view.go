@@ -5,7 +5,7 @@ package engine
 import (
 	"time"
 
-	"github.com/aeolus-ebpf/aeolus/internal/controller/graph"
+	"github.com/aeolus-ebpf/aeolus/internal/graph"
 )
 
 // View is the state as a question may read it. It holds only as long as the function that it is given to runs.

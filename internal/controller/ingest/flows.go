@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	flowv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/flow/v1"
+	"github.com/aeolus-ebpf/aeolus/internal/sequence"
 	"github.com/aeolus-ebpf/aeolus/internal/wire"
 )
 
@@ -33,8 +34,8 @@ func (s *Server) takeBatch(node string, encoded *flowv1.Batch) (*flowv1.ExportRe
 		s.batches.Drop("malformed", 1)
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	seen := s.sequences.take(batch.Node+"/"+batch.AgentID, batch.Sequence, s.config.Now())
-	if !seen.fresh {
+	seen := s.sequences.Take(batch.Node+"/"+batch.AgentID, batch.Sequence, s.config.Now())
+	if !seen.Fresh {
 		s.batches.Drop("duplicate", 1)
 		return &flowv1.ExportResponse{}, nil
 	}
@@ -60,13 +61,13 @@ func (s *Server) takeBatch(node string, encoded *flowv1.Batch) (*flowv1.ExportRe
 }
 
 // countGap counts the batches that never came as having come in and been lost, so that the stage's figures agree.
-func (s *Server) countGap(seen verdict) {
-	s.batches.In(seen.skipped)
-	if seen.late {
+func (s *Server) countGap(seen sequence.Verdict) {
+	s.batches.In(seen.Skipped)
+	if seen.Late {
 		// It was counted in when it was missed.
 		s.batches.In(^uint64(0))
 	}
-	if seen.skipped > 0 || seen.late {
-		s.batches.SetDropped("sequence-gap", s.sequences.lost())
+	if seen.Skipped > 0 || seen.Late {
+		s.batches.SetDropped("sequence-gap", s.sequences.Lost())
 	}
 }

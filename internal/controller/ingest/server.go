@@ -20,6 +20,7 @@ import (
 	flowv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/flow/v1"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
+	"github.com/aeolus-ebpf/aeolus/internal/sequence"
 	"github.com/aeolus-ebpf/aeolus/internal/wire"
 )
 
@@ -54,7 +55,7 @@ type Server struct {
 
 	config    Config
 	grpc      *grpc.Server
-	sequences *sequences
+	sequences *sequence.Book
 	batches   *loss.Stage
 	flows     *loss.Stage
 	places    *loss.Stage
@@ -76,7 +77,7 @@ func New(config Config) (*Server, error) {
 		config.Heard = func(string, string, []model.StageCount) {}
 	}
 	s := &Server{
-		config: config, sequences: newSequences(), batches: config.Ledger.Stage("ingest.batches"),
+		config: config, sequences: sequence.New(), batches: config.Ledger.Stage("ingest.batches"),
 		flows: config.Ledger.Stage("ingest.flows"), places: config.Ledger.Stage("ingest.places"),
 		events: config.Ledger.Stage("ingest.events"),
 	}

@@ -8,7 +8,7 @@ import (
 	queryv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
-	"github.com/aeolus-ebpf/aeolus/internal/controller/graph"
+	"github.com/aeolus-ebpf/aeolus/internal/graph"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 )
 

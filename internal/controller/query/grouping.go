@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	queryv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1"
-	"github.com/aeolus-ebpf/aeolus/internal/controller/graph"
+	"github.com/aeolus-ebpf/aeolus/internal/graph"
 )
 
 // chooseGroups decides which node each workload is drawn as: itself, or a group. Grouping was asked for, or there are

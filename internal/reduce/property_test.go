@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/aeolus-ebpf/aeolus/internal/controller/reduce"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
+	"github.com/aeolus-ebpf/aeolus/internal/reduce"
 )
 
 // tally is what an edge should have carried.

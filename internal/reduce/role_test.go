@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/aeolus-ebpf/aeolus/internal/controller/reduce"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
+	"github.com/aeolus-ebpf/aeolus/internal/reduce"
 )
 
 func TestReduce_roleOfWhatWasFoundHalfClosed(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/aeolus-ebpf/aeolus/internal/controller/graph"
+	"github.com/aeolus-ebpf/aeolus/internal/graph"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 )
 

@@ -5,7 +5,7 @@ package reduce
 import (
 	"time"
 
-	"github.com/aeolus-ebpf/aeolus/internal/controller/graph"
+	"github.com/aeolus-ebpf/aeolus/internal/graph"
 )
 
 // queue holds connections in the order in which they fall due.

@@ -5,7 +5,7 @@ package reduce
 import (
 	"time"
 
-	"github.com/aeolus-ebpf/aeolus/internal/controller/graph"
+	"github.com/aeolus-ebpf/aeolus/internal/graph"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aeolus-ebpf/aeolus/internal/controller/graph"
+	"github.com/aeolus-ebpf/aeolus/internal/graph"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 )

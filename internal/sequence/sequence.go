@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package ingest
+// Package sequence tells the messages of numbered senders apart: which are new, which have come before, and how many
+// have not come.
+package sequence
 
 import (
 	"sync"
@@ -13,8 +15,8 @@ const (
 	maxAgents  = 4096
 )
 
-// sequences knows which batches of which agent have come.
-type sequences struct {
+// Book knows which messages of which agent have come. It may be used by several goroutines at once.
+type Book struct {
 	mu     sync.Mutex
 	agents map[string]*sequence
 	// missing counts the numbers that were skipped and have not come since.
@@ -27,19 +29,20 @@ type sequence struct {
 	heard   time.Time
 }
 
-func newSequences() *sequences { return &sequences{agents: map[string]*sequence{}} }
+// New makes a book that has heard of nobody.
+func New() *Book { return &Book{agents: map[string]*sequence{}} }
 
-// verdict is what a sequence number says of its batch.
-type verdict struct {
-	// Fresh is unset for a batch that has come before, or is too old to tell.
-	fresh bool
-	// Skipped is how many numbers before this one have not come; late, that this one had been counted among them.
-	skipped uint64
-	late    bool
+// Verdict is what a sequence number says of its message.
+type Verdict struct {
+	// Fresh is unset for a message that has come before, or is too old to tell.
+	Fresh bool
+	// Skipped is how many numbers before this one have not come; Late, that this one had been counted among them.
+	Skipped uint64
+	Late    bool
 }
 
-// take notes a sequence number.
-func (s *sequences) take(agent string, number uint64, now time.Time) verdict {
+// Take notes a sender's number, counted from 1.
+func (s *Book) Take(agent string, number uint64, now time.Time) Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.agents[agent]
@@ -50,7 +53,7 @@ func (s *sequences) take(agent string, number uint64, now time.Time) verdict {
 		a.mark(number)
 		a.heard = now
 		s.agents[agent] = a
-		return verdict{fresh: true}
+		return Verdict{Fresh: true}
 	}
 	a.heard = now
 	switch {
@@ -58,26 +61,26 @@ func (s *sequences) take(agent string, number uint64, now time.Time) verdict {
 		skipped := number - a.highest - 1
 		a.advance(number)
 		s.missing += skipped
-		return verdict{fresh: true, skipped: skipped}
+		return Verdict{Fresh: true, Skipped: skipped}
 	case a.highest-number >= remembered || a.marked(number):
-		return verdict{}
+		return Verdict{}
 	}
 	a.mark(number)
 	late := s.missing > 0
 	if late {
 		s.missing--
 	}
-	return verdict{fresh: true, late: late}
+	return Verdict{Fresh: true, Late: late}
 }
 
-// lost is how many batches have not come.
-func (s *sequences) lost() uint64 {
+// Lost is how many batches have not come.
+func (s *Book) Lost() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.missing
 }
 
-func (s *sequences) makeRoom() {
+func (s *Book) makeRoom() {
 	if len(s.agents) < maxAgents {
 		return
 	}

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/aeolus-ebpf/aeolus/internal/controller/graph"
+	"github.com/aeolus-ebpf/aeolus/internal/graph"
 )
 
 // maxClaims bounds who is remembered for one address or port.
