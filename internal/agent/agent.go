@@ -11,10 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/keepalive"
 
 	"github.com/aeolus-ebpf/aeolus/internal/agent/export"
 	"github.com/aeolus-ebpf/aeolus/internal/agent/reconcile"
@@ -43,7 +39,7 @@ type Agent struct {
 	host       *Host
 	id         string
 	ledger     *loss.Ledger
-	connection *grpc.ClientConn
+	links      links
 	flows      *export.Flows
 	events     *export.Events
 	pipeline   *pipeline
@@ -67,11 +63,11 @@ func New(config Config) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	connection, err := dial(config)
+	connections, err := connect(config)
 	if err != nil {
-		return nil, fmt.Errorf("preparing the connection to %s: %w", config.Controller, err)
+		return nil, err
 	}
-	a := &Agent{config: config, host: host, id: id, ledger: loss.NewLedger(), connection: connection}
+	a := &Agent{config: config, host: host, id: id, ledger: loss.NewLedger(), links: connections}
 	a.assemble()
 	return a, nil
 }
@@ -85,31 +81,18 @@ func newID() (string, error) {
 	return hex.EncodeToString(id[:]), nil
 }
 
-func dial(config Config) (*grpc.ClientConn, error) {
-	return grpc.NewClient(config.Controller,
-		grpc.WithTransportCredentials(credentials.NewTLS(config.TLS)),
-		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second},
-			MinConnectTimeout: 3 * time.Second,
-		}),
-		// A controller that vanished without a word is noticed, though its host no longer answers.
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second, PermitWithoutStream: true}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<20), grpc.MaxCallSendMsgSize(2*wire.MaxMessageBytes)),
-	)
-}
-
 // assemble builds the parts and lays the pipe between them.
 func (a *Agent) assemble() {
 	logger := a.config.Logger
 	a.flows = export.NewFlows(export.FlowsConfig{
-		Connection: a.connection, Batches: a.config.Batches, Bytes: a.config.BatchBytes,
+		Connection: a.links.reports, Batches: a.config.Batches, Bytes: a.config.BatchBytes,
 		Stage: a.ledger.Stage("flow-export"), Logger: logger,
 	})
 	a.events = export.NewEvents(export.EventsConfig{
-		Connection: a.connection, Most: a.config.Events, Stage: a.ledger.Stage("event-export"), Logger: logger,
+		Connection: a.links.reports, Most: a.config.Events, Stage: a.ledger.Stage("event-export"), Logger: logger,
 		Reporter: wire.Reporter{Node: a.config.Node, AgentID: a.id, Version: version.String()},
 	})
-	own := newOwnTraffic(a.config.Controller, a.host.NetNS)
+	own := newOwnTraffic(a.host.NetNS, a.config.Controller, a.config.Reports)
 	table := track.NewTable(track.Config{
 		Resolver: a.host.Resolver, Own: own.has, Connections: a.config.Connections,
 		Monotonic: a.host.Monotonic, Ledger: a.ledger,
@@ -141,13 +124,14 @@ func (a *Agent) makeSensor(assignment assign.Assignment) (sensor.Sensor, error) 
 // Run watches until the context ends. Then the sensors leave the kernel, and what they saw last is sent if that can be
 // done at once.
 func (a *Agent) Run(ctx context.Context) error {
-	defer func() { _ = a.connection.Close() }()
+	defer a.links.close()
 	a.config.Logger.Info("the agent starts", "node", a.config.Node, "agent", a.id, "controller", a.config.Controller,
-		"scope", a.config.Scope.String(), "version", version.String())
+		"reports", a.config.Reports, "scope", a.config.Scope.String(), "version", version.String())
 	group, inner := errgroup.WithContext(ctx)
 	defect.Go(group, func() error { return a.host.Resolver.Run(inner) })
 	defect.Go(group, func() error { return a.reconciler.Run(inner) })
 	defect.Go(group, func() error { return a.control.run(inner) })
+	defect.Go(group, func() error { return a.links.watch(inner, a.pipeline.greet) })
 	defect.Go(group, func() error { return a.pipeline.run(inner, a.config.Interval) })
 	defect.Go(group, func() error { return a.flows.Run(inner) })
 	defect.Go(group, func() error { return a.events.Run(inner) })
@@ -190,6 +174,6 @@ func (a *Agent) flush() {
 	group.Go(func() error { a.flows.Flush(ctx); return nil })
 	_ = group.Wait()
 	if events, rows := a.events.Held(), a.flows.Held(); events > 0 || rows > 0 {
-		a.config.Logger.Warn("the controller did not take everything", "events", events, "rows", rows)
+		a.config.Logger.Warn("not everything was taken before the end", "events", events, "rows", rows)
 	}
 }

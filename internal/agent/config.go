@@ -25,10 +25,14 @@ type Config struct {
 	// Node is the name it reports under; the one in its certificate.
 	Node  string
 	Scope Scope
-	// Controller is the address, host:port, of whoever takes its reports.
+	// Controller is the address, host:port, of whoever says what to run.
 	Controller string
+	// Reports is the address, host:port, of whoever takes flow batches and events: a collector. The controller if empty.
+	Reports string
 	// TLS is for the connection to the controller: see pki.ClientConfig.
 	TLS *tls.Config
+	// ReportsName is the name to expect in the certificate of whoever is at Reports; the host of Reports if empty.
+	ReportsName string
 	// Defaults run until a controller says what to run.
 	Defaults []assign.Assignment
 	// Interval is how often flows are reported; a second if it is 0.
@@ -86,6 +90,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if _, _, err := net.SplitHostPort(c.Controller); err != nil {
 		return c, fmt.Errorf("the controller's address must be host:port: %w", err)
+	}
+	if c.Reports == "" {
+		c.Reports = c.Controller
+	}
+	if _, _, err := net.SplitHostPort(c.Reports); err != nil {
+		return c, fmt.Errorf("the collector's address must be host:port: %w", err)
 	}
 	if c.TLS == nil {
 		return c, errors.New("the connection to the controller needs TLS: give a certificate, its key and the authority")

@@ -50,7 +50,7 @@ type control struct {
 
 func newControl(a *Agent) *control {
 	return &control{
-		client:     controlv1.NewControlServiceClient(a.connection),
+		client:     controlv1.NewControlServiceClient(a.links.control),
 		reconciler: a.reconciler,
 		own:        a.pipeline.own,
 		features:   a.host.Features,

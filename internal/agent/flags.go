@@ -19,7 +19,9 @@ import (
 
 // Flags are an agent's settings as a person gives them. They become a Config once they have been read.
 type Flags struct {
-	node, scope, controller, serverName      string
+	node, scope                              string
+	controller, serverName                   string
+	collector, collectorName                 string
 	certificate, key, authority              string
 	sensors                                  []string
 	interval                                 time.Duration
@@ -29,19 +31,21 @@ type Flags struct {
 // Bind adds the flags to a set.
 func (f *Flags) Bind(set *pflag.FlagSet) {
 	set.StringVar(&f.controller, "controller", "127.0.0.1:7443", "where the controller takes agents, `host:port`")
+	set.StringVar(&f.collector, "collector", "", "where reports go, `host:port`; the controller if empty")
 	set.StringVar(&f.node, "node", "", "`name` of this node; the one in the certificate if empty")
 	set.StringVar(&f.scope, "scope", "host", "what to take for the node: host, cgroup:/path, or netns:NAME-OR-INODE[,...]")
 	set.StringVar(&f.certificate, "tls-certificate", "", "`file` with the agent's certificate, PEM")
 	set.StringVar(&f.key, "tls-key", "", "`file` with the certificate's key, PEM, mode 0600")
 	set.StringVar(&f.authority, "tls-authority", "", "`file` with the certificate of the authority to trust, PEM")
 	set.StringVar(&f.serverName, "tls-server-name", "", "`name` to expect in the controller's certificate; the controller's host if empty")
+	set.StringVar(&f.collectorName, "collector-tls-server-name", "", "`name` to expect in the collector's certificate; the collector's host if empty")
 	set.StringArrayVar(&f.sensors, "sensor", []string{"tcp"},
 		"`sensor` to run until a controller says what to run: NAME or NAME:PARAMETER=VALUE[,...]; may be repeated, and be none")
 	set.DurationVar(&f.interval, "interval", time.Second, "how often flows are reported")
 	set.IntVar(&f.connections, "max-connections", track.DefaultConnections, "most connections to keep")
-	set.IntVar(&f.events, "max-events", export.DefaultEvents, "most events to hold while the controller does not answer")
-	set.IntVar(&f.batches, "max-batches", export.DefaultBatches, "most flow batches to hold while the controller does not answer")
-	set.IntVar(&f.batchBytes, "max-batch-bytes", export.DefaultBytes, "most bytes of flow batches to hold while the controller does not answer")
+	set.IntVar(&f.events, "max-events", export.DefaultEvents, "most events to hold while whoever takes them does not answer")
+	set.IntVar(&f.batches, "max-batches", export.DefaultBatches, "most flow batches to hold while whoever takes them does not answer")
+	set.IntVar(&f.batchBytes, "max-batch-bytes", export.DefaultBytes, "most bytes of flow batches to hold while whoever takes them does not answer")
 }
 
 // Config reads what the flags point to.
@@ -53,6 +57,9 @@ func (f *Flags) Config(logger *slog.Logger) (Config, error) {
 	defaults, err := parseSensors(f.sensors)
 	if err != nil {
 		return Config{}, err
+	}
+	if f.collector == "" && f.collectorName != "" {
+		return Config{}, errors.New("--collector-tls-server-name is given and --collector is not: reports go to the controller, whose name is --tls-server-name")
 	}
 	for _, file := range []struct{ flag, value string }{
 		{"tls-certificate", f.certificate}, {"tls-key", f.key}, {"tls-authority", f.authority},
@@ -72,6 +79,7 @@ func (f *Flags) Config(logger *slog.Logger) (Config, error) {
 	}
 	return Config{
 		Node: node, Scope: scope, Controller: f.controller, TLS: config, Defaults: defaults, Interval: f.interval,
+		Reports: f.collector, ReportsName: f.collectorName,
 		Connections: f.connections, Events: f.events, Batches: f.batches, BatchBytes: f.batchBytes, Logger: logger,
 	}, nil
 }

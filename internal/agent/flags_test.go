@@ -126,6 +126,8 @@ func TestMain_mistakes(t *testing.T) {
 		"sensor":               {with("--sensor=moon"), "", nil, 2, `no sensor named "moon"`},
 		"level":                {with("--log-level=loud"), "", nil, 2, "--log-level: expected debug"},
 		"duration":             {with("--interval=soon"), "", nil, 2, "soon"},
+		"collector":            {with("--collector=here"), "", nil, 1, "the collector's address must be host:port"},
+		"name of no collector": {with("--collector-tls-server-name=x"), "", nil, 2, "--collector is not"},
 		"address":              {with("--controller=here"), "", nil, 1, "host:port"},
 		"malformed file":       {with(), "interval: [1s\n", nil, 2, "line 1"},
 		"wrong value in file":  {with(), "\ninterval: soon\n", nil, 2, "line 2: interval: expected a time such as"},

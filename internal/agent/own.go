@@ -13,40 +13,65 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 )
 
-// ownTraffic knows the controller's addresses: a connection to one of them is Aeolus' own, at both its ends.
+// ownTraffic knows where the agent reports to: a connection to one of these places is Aeolus' own, at both its ends.
 type ownTraffic struct {
+	netns  uint32
+	places []*ownPlace
+}
+
+// ownPlace is a controller's or a collector's address.
+type ownPlace struct {
 	host  string
 	port  uint16
-	netns uint32
 	known atomic.Pointer[map[netip.Addr]bool]
 }
 
-func newOwnTraffic(controller string, netns uint32) *ownTraffic {
+// newOwnTraffic takes addresses host:port; those that cannot be read are nobody's.
+func newOwnTraffic(netns uint32, addresses ...string) *ownTraffic {
 	o := &ownTraffic{netns: netns}
-	o.known.Store(&map[netip.Addr]bool{})
-	host, port, err := net.SplitHostPort(controller)
-	if err != nil {
-		return o
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return o
-	}
-	o.host, o.port = host, uint16(number)
-	if address, err := netip.ParseAddr(host); err == nil {
-		o.known.Store(&map[netip.Addr]bool{address.Unmap(): true})
+	for i, address := range addresses {
+		if i > 0 && address == addresses[0] {
+			continue
+		}
+		if place := newOwnPlace(address); place != nil {
+			o.places = append(o.places, place)
+		}
 	}
 	return o
 }
 
-// refresh looks the controller's name up. It keeps the old addresses where that does not work.
+func newOwnPlace(address string) *ownPlace {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 {
+		return nil
+	}
+	place := &ownPlace{host: host, port: uint16(number)}
+	known := map[netip.Addr]bool{}
+	if address, err := netip.ParseAddr(host); err == nil {
+		known[address.Unmap()] = true
+	}
+	place.known.Store(&known)
+	return place
+}
+
+// refresh looks the names up. It keeps the old addresses where that does not work.
 func (o *ownTraffic) refresh(ctx context.Context) {
-	if _, err := netip.ParseAddr(o.host); err == nil || o.host == "" {
+	for _, place := range o.places {
+		place.refresh(ctx)
+	}
+}
+
+func (p *ownPlace) refresh(ctx context.Context) {
+	if _, err := netip.ParseAddr(p.host); err == nil || p.host == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", o.host)
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", p.host)
 	if err != nil || len(found) == 0 {
 		return
 	}
@@ -54,22 +79,24 @@ func (o *ownTraffic) refresh(ctx context.Context) {
 	for _, address := range found {
 		addresses[address.Unmap()] = true
 	}
-	o.known.Store(&addresses)
+	p.known.Store(&addresses)
 }
 
-// has tells whether a connection is between Aeolus and the controller. A loopback address means another host in every
-// namespace.
+// has tells whether a connection is between Aeolus and one of the places. A loopback address means another host in
+// every namespace.
 func (o *ownTraffic) has(owner model.Owner, local, remote netip.AddrPort) bool {
-	return o.isController(owner, remote) || o.isController(owner, local)
+	return o.holds(owner, remote) || o.holds(owner, local)
 }
 
-func (o *ownTraffic) isController(owner model.Owner, end netip.AddrPort) bool {
-	if o.port == 0 || end.Port() != o.port {
-		return false
-	}
+func (o *ownTraffic) holds(owner model.Owner, end netip.AddrPort) bool {
 	address := end.Addr().Unmap()
 	if address.IsLoopback() && o.netns != 0 && owner.NetNS != o.netns {
 		return false
 	}
-	return (*o.known.Load())[address]
+	for _, place := range o.places {
+		if end.Port() == place.port && (*place.known.Load())[address] {
+			return true
+		}
+	}
+	return false
 }

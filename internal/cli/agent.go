@@ -33,8 +33,8 @@ AEOLUS_MAX_EVENTS. Flags win over the environment, and the environment over the 
 	flags.Bind(set)
 	configFlag(set, &file)
 	group(set, "What it does", "scope", "sensor", "interval", "node")
-	group(set, "Connection", "controller")
-	group(set, "Trust", "tls-certificate", "tls-key", "tls-authority", "tls-server-name")
+	group(set, "Connection", "controller", "collector")
+	group(set, "Trust", "tls-certificate", "tls-key", "tls-authority", "tls-server-name", "collector-tls-server-name")
 	group(set, "Bounds", "max-connections", "max-events", "max-batches", "max-batch-bytes")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := a.configure(cmd, file); err != nil {
