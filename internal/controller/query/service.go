@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	queryv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1"
+	"github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1/queryv1connect"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 )
@@ -29,6 +30,9 @@ type Config struct {
 
 // Service answers questions. It implements queryv1connect.QueryServiceHandler.
 type Service struct {
+	// What a service of this build does not answer.
+	queryv1connect.UnimplementedQueryServiceHandler
+
 	config Config
 	places places
 }

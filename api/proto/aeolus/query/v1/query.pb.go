@@ -2294,8 +2294,11 @@ type ListAnomaliesRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Filter *Filter                `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Also those that have ended.
-	Ended         bool   `protobuf:"varint,2,opt,name=ended,proto3" json:"ended,omitempty"`
-	Limit         uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	Ended bool   `protobuf:"varint,2,opt,name=ended,proto3" json:"ended,omitempty"`
+	Limit uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Only those that lasted at some instant of this range; what has ended is given too. Either end may be unset.
+	From          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
+	To            *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2351,6 +2354,20 @@ func (x *ListAnomaliesRequest) GetLimit() uint32 {
 	return 0
 }
 
+func (x *ListAnomaliesRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *ListAnomaliesRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
 type ListAnomaliesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Worst first; from WatchAnomalies, those that changed.
@@ -2399,7 +2416,7 @@ func (x *ListAnomaliesResponse) GetAnomalies() []*Anomaly {
 type Anomaly struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// connect-failures, resets, retransmits, latency, rate, silence, new-edge
+	// connect-failures, resets, retransmits, latency, rate, silence, new-edge, rule
 	Kind       string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	Severity   Health                 `protobuf:"varint,3,opt,name=severity,proto3,enum=aeolus.query.v1.Health" json:"severity,omitempty"`
 	EdgeId     string                 `protobuf:"bytes,4,opt,name=edge_id,json=edgeId,proto3" json:"edge_id,omitempty"`
@@ -2416,7 +2433,15 @@ type Anomaly struct {
 	// Events counted into it.
 	Events uint64 `protobuf:"varint,12,opt,name=events,proto3" json:"events,omitempty"`
 	// From the first event's kernel stamp until it was opened; unset for statistical ones.
-	Detection     *durationpb.Duration `protobuf:"bytes,13,opt,name=detection,proto3" json:"detection,omitempty"`
+	Detection *durationpb.Duration `protobuf:"bytes,13,opt,name=detection,proto3" json:"detection,omitempty"`
+	// Set while somebody has acknowledged it.
+	Acknowledgement *Acknowledgement `protobuf:"bytes,14,opt,name=acknowledgement,proto3" json:"acknowledgement,omitempty"`
+	// What it is about where it is on no edge: the labels of a rule's alert, as text.
+	Subject string `protobuf:"bytes,15,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Labels of a rule's alert.
+	Labels map[string]string `protobuf:"bytes,16,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// It was open when the controller was started anew, and has not been judged since.
+	Unconfirmed   bool `protobuf:"varint,17,opt,name=unconfirmed,proto3" json:"unconfirmed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2542,6 +2567,856 @@ func (x *Anomaly) GetDetection() *durationpb.Duration {
 	return nil
 }
 
+func (x *Anomaly) GetAcknowledgement() *Acknowledgement {
+	if x != nil {
+		return x.Acknowledgement
+	}
+	return nil
+}
+
+func (x *Anomaly) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Anomaly) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Anomaly) GetUnconfirmed() bool {
+	if x != nil {
+		return x.Unconfirmed
+	}
+	return false
+}
+
+type Acknowledgement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who says so: as given, not verified.
+	Who     string                 `protobuf:"bytes,1,opt,name=who,proto3" json:"who,omitempty"`
+	At      *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	Comment string                 `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
+	// Unset for as long as the anomaly lasts.
+	Until         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Acknowledgement) Reset() {
+	*x = Acknowledgement{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Acknowledgement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Acknowledgement) ProtoMessage() {}
+
+func (x *Acknowledgement) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Acknowledgement.ProtoReflect.Descriptor instead.
+func (*Acknowledgement) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Acknowledgement) GetWho() string {
+	if x != nil {
+		return x.Who
+	}
+	return ""
+}
+
+func (x *Acknowledgement) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Acknowledgement) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+func (x *Acknowledgement) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+type AcknowledgeAnomalyRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Id      string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Who     string                 `protobuf:"bytes,2,opt,name=who,proto3" json:"who,omitempty"`
+	Comment string                 `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
+	// For how long; unset for as long as the anomaly lasts.
+	For           *durationpb.Duration `protobuf:"bytes,4,opt,name=for,proto3" json:"for,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcknowledgeAnomalyRequest) Reset() {
+	*x = AcknowledgeAnomalyRequest{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcknowledgeAnomalyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcknowledgeAnomalyRequest) ProtoMessage() {}
+
+func (x *AcknowledgeAnomalyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcknowledgeAnomalyRequest.ProtoReflect.Descriptor instead.
+func (*AcknowledgeAnomalyRequest) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *AcknowledgeAnomalyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AcknowledgeAnomalyRequest) GetWho() string {
+	if x != nil {
+		return x.Who
+	}
+	return ""
+}
+
+func (x *AcknowledgeAnomalyRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+func (x *AcknowledgeAnomalyRequest) GetFor() *durationpb.Duration {
+	if x != nil {
+		return x.For
+	}
+	return nil
+}
+
+type UnacknowledgeAnomalyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnacknowledgeAnomalyRequest) Reset() {
+	*x = UnacknowledgeAnomalyRequest{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnacknowledgeAnomalyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnacknowledgeAnomalyRequest) ProtoMessage() {}
+
+func (x *UnacknowledgeAnomalyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnacknowledgeAnomalyRequest.ProtoReflect.Descriptor instead.
+func (*UnacknowledgeAnomalyRequest) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *UnacknowledgeAnomalyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type ListRulesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRulesRequest) Reset() {
+	*x = ListRulesRequest{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRulesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRulesRequest) ProtoMessage() {}
+
+func (x *ListRulesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRulesRequest.ProtoReflect.Descriptor instead.
+func (*ListRulesRequest) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{28}
+}
+
+type ListRulesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sources       []*RuleSource          `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty"`
+	Groups        []*RuleGroup           `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRulesResponse) Reset() {
+	*x = ListRulesResponse{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRulesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRulesResponse) ProtoMessage() {}
+
+func (x *ListRulesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRulesResponse.ProtoReflect.Descriptor instead.
+func (*ListRulesResponse) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ListRulesResponse) GetSources() []*RuleSource {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *ListRulesResponse) GetGroups() []*RuleGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+// RuleSource is one file of rules.
+type RuleSource struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The path of a file, or the name that rules were put under.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// file, or stored
+	Kind    string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Changed *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=changed,proto3" json:"changed,omitempty"`
+	// Why what is there now is not in force; what was there before goes on.
+	Problem string `protobuf:"bytes,4,opt,name=problem,proto3" json:"problem,omitempty"`
+	// The text, of what is stored.
+	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleSource) Reset() {
+	*x = RuleSource{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleSource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleSource) ProtoMessage() {}
+
+func (x *RuleSource) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleSource.ProtoReflect.Descriptor instead.
+func (*RuleSource) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *RuleSource) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RuleSource) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *RuleSource) GetChanged() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Changed
+	}
+	return nil
+}
+
+func (x *RuleSource) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *RuleSource) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type RuleGroup struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Source        string                 `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	Interval      *durationpb.Duration   `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
+	Rules         []*Rule                `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
+	Evaluated     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=evaluated,proto3" json:"evaluated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleGroup) Reset() {
+	*x = RuleGroup{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleGroup) ProtoMessage() {}
+
+func (x *RuleGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleGroup.ProtoReflect.Descriptor instead.
+func (*RuleGroup) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RuleGroup) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RuleGroup) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *RuleGroup) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+func (x *RuleGroup) GetRules() []*Rule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *RuleGroup) GetEvaluated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Evaluated
+	}
+	return nil
+}
+
+type Rule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// alert, or record
+	Kind       string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Expression string `protobuf:"bytes,3,opt,name=expression,proto3" json:"expression,omitempty"`
+	// inactive, pending, firing; empty for what records
+	State string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	// ok, unknown, or err
+	Health        string               `protobuf:"bytes,5,opt,name=health,proto3" json:"health,omitempty"`
+	Problem       string               `protobuf:"bytes,6,opt,name=problem,proto3" json:"problem,omitempty"`
+	Pending       uint32               `protobuf:"varint,7,opt,name=pending,proto3" json:"pending,omitempty"`
+	Firing        uint32               `protobuf:"varint,8,opt,name=firing,proto3" json:"firing,omitempty"`
+	For           *durationpb.Duration `protobuf:"bytes,9,opt,name=for,proto3" json:"for,omitempty"`
+	Took          *durationpb.Duration `protobuf:"bytes,10,opt,name=took,proto3" json:"took,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rule) Reset() {
+	*x = Rule{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rule) ProtoMessage() {}
+
+func (x *Rule) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rule.ProtoReflect.Descriptor instead.
+func (*Rule) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Rule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Rule) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Rule) GetExpression() string {
+	if x != nil {
+		return x.Expression
+	}
+	return ""
+}
+
+func (x *Rule) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Rule) GetHealth() string {
+	if x != nil {
+		return x.Health
+	}
+	return ""
+}
+
+func (x *Rule) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *Rule) GetPending() uint32 {
+	if x != nil {
+		return x.Pending
+	}
+	return 0
+}
+
+func (x *Rule) GetFiring() uint32 {
+	if x != nil {
+		return x.Firing
+	}
+	return 0
+}
+
+func (x *Rule) GetFor() *durationpb.Duration {
+	if x != nil {
+		return x.For
+	}
+	return nil
+}
+
+func (x *Rule) GetTook() *durationpb.Duration {
+	if x != nil {
+		return x.Took
+	}
+	return nil
+}
+
+type PutRulesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Letters, digits, dots, dashes and underscores.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// A rule file as Prometheus reads it.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutRulesRequest) Reset() {
+	*x = PutRulesRequest{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutRulesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutRulesRequest) ProtoMessage() {}
+
+func (x *PutRulesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutRulesRequest.ProtoReflect.Descriptor instead.
+func (*PutRulesRequest) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *PutRulesRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PutRulesRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type PutRulesResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Groups uint32                 `protobuf:"varint,1,opt,name=groups,proto3" json:"groups,omitempty"`
+	Rules  uint32                 `protobuf:"varint,2,opt,name=rules,proto3" json:"rules,omitempty"`
+	// Whether rules of that name were there before.
+	Replaced      bool `protobuf:"varint,3,opt,name=replaced,proto3" json:"replaced,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutRulesResponse) Reset() {
+	*x = PutRulesResponse{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutRulesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutRulesResponse) ProtoMessage() {}
+
+func (x *PutRulesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutRulesResponse.ProtoReflect.Descriptor instead.
+func (*PutRulesResponse) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *PutRulesResponse) GetGroups() uint32 {
+	if x != nil {
+		return x.Groups
+	}
+	return 0
+}
+
+func (x *PutRulesResponse) GetRules() uint32 {
+	if x != nil {
+		return x.Rules
+	}
+	return 0
+}
+
+func (x *PutRulesResponse) GetReplaced() bool {
+	if x != nil {
+		return x.Replaced
+	}
+	return false
+}
+
+type DeleteRulesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRulesRequest) Reset() {
+	*x = DeleteRulesRequest{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRulesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRulesRequest) ProtoMessage() {}
+
+func (x *DeleteRulesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRulesRequest.ProtoReflect.Descriptor instead.
+func (*DeleteRulesRequest) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *DeleteRulesRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type DeleteRulesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRulesResponse) Reset() {
+	*x = DeleteRulesResponse{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRulesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRulesResponse) ProtoMessage() {}
+
+func (x *DeleteRulesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRulesResponse.ProtoReflect.Descriptor instead.
+func (*DeleteRulesResponse) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{36}
+}
+
+type BackupRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupRequest) Reset() {
+	*x = BackupRequest{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupRequest) ProtoMessage() {}
+
+func (x *BackupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
+func (*BackupRequest) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{37}
+}
+
+type BackupPart struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupPart) Reset() {
+	*x = BackupPart{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupPart) ProtoMessage() {}
+
+func (x *BackupPart) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupPart.ProtoReflect.Descriptor instead.
+func (*BackupPart) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *BackupPart) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 type Evidence struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Time          *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
@@ -2555,7 +3430,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[25]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2567,7 +3442,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[25]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2580,7 +3455,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{25}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Evidence) GetTime() *timestamppb.Timestamp {
@@ -2628,7 +3503,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[26]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2640,7 +3515,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[26]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2653,7 +3528,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{26}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SearchRequest) GetText() string {
@@ -2679,7 +3554,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[27]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2691,7 +3566,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[27]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2704,7 +3579,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{27}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SearchResponse) GetHits() []*Hit {
@@ -2728,7 +3603,7 @@ type Hit struct {
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[28]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +3615,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[28]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +3628,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{28}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Hit) GetKind() string {
@@ -3041,13 +3916,15 @@ const file_aeolus_query_v1_query_proto_rawDesc = "" +
 	"attributes\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"s\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcf\x01\n" +
 	"\x14ListAnomaliesRequest\x12/\n" +
 	"\x06filter\x18\x01 \x01(\v2\x17.aeolus.query.v1.FilterR\x06filter\x12\x14\n" +
 	"\x05ended\x18\x02 \x01(\bR\x05ended\x12\x14\n" +
-	"\x05limit\x18\x03 \x01(\rR\x05limit\"O\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\x12.\n" +
+	"\x04from\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"O\n" +
 	"\x15ListAnomaliesResponse\x126\n" +
-	"\tanomalies\x18\x01 \x03(\v2\x18.aeolus.query.v1.AnomalyR\tanomalies\"\xfd\x03\n" +
+	"\tanomalies\x18\x01 \x03(\v2\x18.aeolus.query.v1.AnomalyR\tanomalies\"\xfe\x05\n" +
 	"\aAnomaly\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x123\n" +
@@ -3064,7 +3941,71 @@ const file_aeolus_query_v1_query_proto_rawDesc = "" +
 	" \x01(\tR\asummary\x125\n" +
 	"\bevidence\x18\v \x03(\v2\x19.aeolus.query.v1.EvidenceR\bevidence\x12\x16\n" +
 	"\x06events\x18\f \x01(\x04R\x06events\x127\n" +
-	"\tdetection\x18\r \x01(\v2\x19.google.protobuf.DurationR\tdetection\"\xac\x01\n" +
+	"\tdetection\x18\r \x01(\v2\x19.google.protobuf.DurationR\tdetection\x12J\n" +
+	"\x0facknowledgement\x18\x0e \x01(\v2 .aeolus.query.v1.AcknowledgementR\x0facknowledgement\x12\x18\n" +
+	"\asubject\x18\x0f \x01(\tR\asubject\x12<\n" +
+	"\x06labels\x18\x10 \x03(\v2$.aeolus.query.v1.Anomaly.LabelsEntryR\x06labels\x12 \n" +
+	"\vunconfirmed\x18\x11 \x01(\bR\vunconfirmed\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9b\x01\n" +
+	"\x0fAcknowledgement\x12\x10\n" +
+	"\x03who\x18\x01 \x01(\tR\x03who\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x18\n" +
+	"\acomment\x18\x03 \x01(\tR\acomment\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\x84\x01\n" +
+	"\x19AcknowledgeAnomalyRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
+	"\x03who\x18\x02 \x01(\tR\x03who\x12\x18\n" +
+	"\acomment\x18\x03 \x01(\tR\acomment\x12+\n" +
+	"\x03for\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03for\"-\n" +
+	"\x1bUnacknowledgeAnomalyRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x12\n" +
+	"\x10ListRulesRequest\"~\n" +
+	"\x11ListRulesResponse\x125\n" +
+	"\asources\x18\x01 \x03(\v2\x1b.aeolus.query.v1.RuleSourceR\asources\x122\n" +
+	"\x06groups\x18\x02 \x03(\v2\x1a.aeolus.query.v1.RuleGroupR\x06groups\"\x98\x01\n" +
+	"\n" +
+	"RuleSource\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x124\n" +
+	"\achanged\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\achanged\x12\x18\n" +
+	"\aproblem\x18\x04 \x01(\tR\aproblem\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\"\xd5\x01\n" +
+	"\tRuleGroup\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x125\n" +
+	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12+\n" +
+	"\x05rules\x18\x04 \x03(\v2\x15.aeolus.query.v1.RuleR\x05rules\x128\n" +
+	"\tevaluated\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tevaluated\"\xa4\x02\n" +
+	"\x04Rule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1e\n" +
+	"\n" +
+	"expression\x18\x03 \x01(\tR\n" +
+	"expression\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\x12\x16\n" +
+	"\x06health\x18\x05 \x01(\tR\x06health\x12\x18\n" +
+	"\aproblem\x18\x06 \x01(\tR\aproblem\x12\x18\n" +
+	"\apending\x18\a \x01(\rR\apending\x12\x16\n" +
+	"\x06firing\x18\b \x01(\rR\x06firing\x12+\n" +
+	"\x03for\x18\t \x01(\v2\x19.google.protobuf.DurationR\x03for\x12-\n" +
+	"\x04took\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\x04took\"9\n" +
+	"\x0fPutRulesRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\\\n" +
+	"\x10PutRulesResponse\x12\x16\n" +
+	"\x06groups\x18\x01 \x01(\rR\x06groups\x12\x14\n" +
+	"\x05rules\x18\x02 \x01(\rR\x05rules\x12\x1a\n" +
+	"\breplaced\x18\x03 \x01(\bR\breplaced\"(\n" +
+	"\x12DeleteRulesRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x15\n" +
+	"\x13DeleteRulesResponse\"\x0f\n" +
+	"\rBackupRequest\" \n" +
+	"\n" +
+	"BackupPart\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"\xac\x01\n" +
 	"\bEvidence\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x19\n" +
@@ -3089,7 +4030,7 @@ const file_aeolus_query_v1_query_proto_rawDesc = "" +
 	"\tHEALTH_OK\x10\x01\x12\x10\n" +
 	"\fHEALTH_QUIET\x10\x02\x12\x13\n" +
 	"\x0fHEALTH_DEGRADED\x10\x03\x12\x12\n" +
-	"\x0eHEALTH_FAILING\x10\x042\xe1\a\n" +
+	"\x0eHEALTH_FAILING\x10\x042\xea\v\n" +
 	"\fQueryService\x12L\n" +
 	"\tGetStatus\x12!.aeolus.query.v1.GetStatusRequest\x1a\x17.aeolus.query.v1.Status\"\x03\x90\x02\x01\x12I\n" +
 	"\bGetGraph\x12 .aeolus.query.v1.GetGraphRequest\x1a\x16.aeolus.query.v1.Graph\"\x03\x90\x02\x01\x12H\n" +
@@ -3102,7 +4043,13 @@ const file_aeolus_query_v1_query_proto_rawDesc = "" +
 	"ListEvents\x12\".aeolus.query.v1.ListEventsRequest\x1a#.aeolus.query.v1.ListEventsResponse\"\x03\x90\x02\x01\x12X\n" +
 	"\vWatchEvents\x12\".aeolus.query.v1.ListEventsRequest\x1a#.aeolus.query.v1.ListEventsResponse0\x01\x12c\n" +
 	"\rListAnomalies\x12%.aeolus.query.v1.ListAnomaliesRequest\x1a&.aeolus.query.v1.ListAnomaliesResponse\"\x03\x90\x02\x01\x12a\n" +
-	"\x0eWatchAnomalies\x12%.aeolus.query.v1.ListAnomaliesRequest\x1a&.aeolus.query.v1.ListAnomaliesResponse0\x01\x12N\n" +
+	"\x0eWatchAnomalies\x12%.aeolus.query.v1.ListAnomaliesRequest\x1a&.aeolus.query.v1.ListAnomaliesResponse0\x01\x12Z\n" +
+	"\x12AcknowledgeAnomaly\x12*.aeolus.query.v1.AcknowledgeAnomalyRequest\x1a\x18.aeolus.query.v1.Anomaly\x12^\n" +
+	"\x14UnacknowledgeAnomaly\x12,.aeolus.query.v1.UnacknowledgeAnomalyRequest\x1a\x18.aeolus.query.v1.Anomaly\x12W\n" +
+	"\tListRules\x12!.aeolus.query.v1.ListRulesRequest\x1a\".aeolus.query.v1.ListRulesResponse\"\x03\x90\x02\x01\x12O\n" +
+	"\bPutRules\x12 .aeolus.query.v1.PutRulesRequest\x1a!.aeolus.query.v1.PutRulesResponse\x12X\n" +
+	"\vDeleteRules\x12#.aeolus.query.v1.DeleteRulesRequest\x1a$.aeolus.query.v1.DeleteRulesResponse\x12G\n" +
+	"\x06Backup\x12\x1e.aeolus.query.v1.BackupRequest\x1a\x1b.aeolus.query.v1.BackupPart0\x01\x12N\n" +
 	"\x06Search\x12\x1e.aeolus.query.v1.SearchRequest\x1a\x1f.aeolus.query.v1.SearchResponse\"\x03\x90\x02\x01BAZ?github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1;queryv1b\x06proto3"
 
 var (
@@ -3118,124 +4065,166 @@ func file_aeolus_query_v1_query_proto_rawDescGZIP() []byte {
 }
 
 var file_aeolus_query_v1_query_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_aeolus_query_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_aeolus_query_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_aeolus_query_v1_query_proto_goTypes = []any{
-	(Health)(0),                     // 0: aeolus.query.v1.Health
-	(*GetStatusRequest)(nil),        // 1: aeolus.query.v1.GetStatusRequest
-	(*Status)(nil),                  // 2: aeolus.query.v1.Status
-	(*Agent)(nil),                   // 3: aeolus.query.v1.Agent
-	(*Feature)(nil),                 // 4: aeolus.query.v1.Feature
-	(*Assignment)(nil),              // 5: aeolus.query.v1.Assignment
-	(*Stage)(nil),                   // 6: aeolus.query.v1.Stage
-	(*Filter)(nil),                  // 7: aeolus.query.v1.Filter
-	(*GetGraphRequest)(nil),         // 8: aeolus.query.v1.GetGraphRequest
-	(*Graph)(nil),                   // 9: aeolus.query.v1.Graph
-	(*Node)(nil),                    // 10: aeolus.query.v1.Node
-	(*Instance)(nil),                // 11: aeolus.query.v1.Instance
-	(*Edge)(nil),                    // 12: aeolus.query.v1.Edge
-	(*Figures)(nil),                 // 13: aeolus.query.v1.Figures
-	(*GetSeriesRequest)(nil),        // 14: aeolus.query.v1.GetSeriesRequest
-	(*Series)(nil),                  // 15: aeolus.query.v1.Series
-	(*Line)(nil),                    // 16: aeolus.query.v1.Line
-	(*ListConnectionsRequest)(nil),  // 17: aeolus.query.v1.ListConnectionsRequest
-	(*ListConnectionsResponse)(nil), // 18: aeolus.query.v1.ListConnectionsResponse
-	(*Connection)(nil),              // 19: aeolus.query.v1.Connection
-	(*ListEventsRequest)(nil),       // 20: aeolus.query.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),      // 21: aeolus.query.v1.ListEventsResponse
-	(*Event)(nil),                   // 22: aeolus.query.v1.Event
-	(*ListAnomaliesRequest)(nil),    // 23: aeolus.query.v1.ListAnomaliesRequest
-	(*ListAnomaliesResponse)(nil),   // 24: aeolus.query.v1.ListAnomaliesResponse
-	(*Anomaly)(nil),                 // 25: aeolus.query.v1.Anomaly
-	(*Evidence)(nil),                // 26: aeolus.query.v1.Evidence
-	(*SearchRequest)(nil),           // 27: aeolus.query.v1.SearchRequest
-	(*SearchResponse)(nil),          // 28: aeolus.query.v1.SearchResponse
-	(*Hit)(nil),                     // 29: aeolus.query.v1.Hit
-	nil,                             // 30: aeolus.query.v1.Stage.DroppedEntry
-	nil,                             // 31: aeolus.query.v1.Node.EvidenceEntry
-	nil,                             // 32: aeolus.query.v1.Figures.FailuresPerSecondEntry
-	nil,                             // 33: aeolus.query.v1.Event.AttributesEntry
-	(*timestamppb.Timestamp)(nil),   // 34: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),     // 35: google.protobuf.Duration
+	(Health)(0),                         // 0: aeolus.query.v1.Health
+	(*GetStatusRequest)(nil),            // 1: aeolus.query.v1.GetStatusRequest
+	(*Status)(nil),                      // 2: aeolus.query.v1.Status
+	(*Agent)(nil),                       // 3: aeolus.query.v1.Agent
+	(*Feature)(nil),                     // 4: aeolus.query.v1.Feature
+	(*Assignment)(nil),                  // 5: aeolus.query.v1.Assignment
+	(*Stage)(nil),                       // 6: aeolus.query.v1.Stage
+	(*Filter)(nil),                      // 7: aeolus.query.v1.Filter
+	(*GetGraphRequest)(nil),             // 8: aeolus.query.v1.GetGraphRequest
+	(*Graph)(nil),                       // 9: aeolus.query.v1.Graph
+	(*Node)(nil),                        // 10: aeolus.query.v1.Node
+	(*Instance)(nil),                    // 11: aeolus.query.v1.Instance
+	(*Edge)(nil),                        // 12: aeolus.query.v1.Edge
+	(*Figures)(nil),                     // 13: aeolus.query.v1.Figures
+	(*GetSeriesRequest)(nil),            // 14: aeolus.query.v1.GetSeriesRequest
+	(*Series)(nil),                      // 15: aeolus.query.v1.Series
+	(*Line)(nil),                        // 16: aeolus.query.v1.Line
+	(*ListConnectionsRequest)(nil),      // 17: aeolus.query.v1.ListConnectionsRequest
+	(*ListConnectionsResponse)(nil),     // 18: aeolus.query.v1.ListConnectionsResponse
+	(*Connection)(nil),                  // 19: aeolus.query.v1.Connection
+	(*ListEventsRequest)(nil),           // 20: aeolus.query.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),          // 21: aeolus.query.v1.ListEventsResponse
+	(*Event)(nil),                       // 22: aeolus.query.v1.Event
+	(*ListAnomaliesRequest)(nil),        // 23: aeolus.query.v1.ListAnomaliesRequest
+	(*ListAnomaliesResponse)(nil),       // 24: aeolus.query.v1.ListAnomaliesResponse
+	(*Anomaly)(nil),                     // 25: aeolus.query.v1.Anomaly
+	(*Acknowledgement)(nil),             // 26: aeolus.query.v1.Acknowledgement
+	(*AcknowledgeAnomalyRequest)(nil),   // 27: aeolus.query.v1.AcknowledgeAnomalyRequest
+	(*UnacknowledgeAnomalyRequest)(nil), // 28: aeolus.query.v1.UnacknowledgeAnomalyRequest
+	(*ListRulesRequest)(nil),            // 29: aeolus.query.v1.ListRulesRequest
+	(*ListRulesResponse)(nil),           // 30: aeolus.query.v1.ListRulesResponse
+	(*RuleSource)(nil),                  // 31: aeolus.query.v1.RuleSource
+	(*RuleGroup)(nil),                   // 32: aeolus.query.v1.RuleGroup
+	(*Rule)(nil),                        // 33: aeolus.query.v1.Rule
+	(*PutRulesRequest)(nil),             // 34: aeolus.query.v1.PutRulesRequest
+	(*PutRulesResponse)(nil),            // 35: aeolus.query.v1.PutRulesResponse
+	(*DeleteRulesRequest)(nil),          // 36: aeolus.query.v1.DeleteRulesRequest
+	(*DeleteRulesResponse)(nil),         // 37: aeolus.query.v1.DeleteRulesResponse
+	(*BackupRequest)(nil),               // 38: aeolus.query.v1.BackupRequest
+	(*BackupPart)(nil),                  // 39: aeolus.query.v1.BackupPart
+	(*Evidence)(nil),                    // 40: aeolus.query.v1.Evidence
+	(*SearchRequest)(nil),               // 41: aeolus.query.v1.SearchRequest
+	(*SearchResponse)(nil),              // 42: aeolus.query.v1.SearchResponse
+	(*Hit)(nil),                         // 43: aeolus.query.v1.Hit
+	nil,                                 // 44: aeolus.query.v1.Stage.DroppedEntry
+	nil,                                 // 45: aeolus.query.v1.Node.EvidenceEntry
+	nil,                                 // 46: aeolus.query.v1.Figures.FailuresPerSecondEntry
+	nil,                                 // 47: aeolus.query.v1.Event.AttributesEntry
+	nil,                                 // 48: aeolus.query.v1.Anomaly.LabelsEntry
+	(*timestamppb.Timestamp)(nil),       // 49: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 50: google.protobuf.Duration
 }
 var file_aeolus_query_v1_query_proto_depIdxs = []int32{
-	34, // 0: aeolus.query.v1.Status.started:type_name -> google.protobuf.Timestamp
-	34, // 1: aeolus.query.v1.Status.now:type_name -> google.protobuf.Timestamp
+	49, // 0: aeolus.query.v1.Status.started:type_name -> google.protobuf.Timestamp
+	49, // 1: aeolus.query.v1.Status.now:type_name -> google.protobuf.Timestamp
 	3,  // 2: aeolus.query.v1.Status.agents:type_name -> aeolus.query.v1.Agent
 	6,  // 3: aeolus.query.v1.Status.stages:type_name -> aeolus.query.v1.Stage
-	35, // 4: aeolus.query.v1.Status.history:type_name -> google.protobuf.Duration
-	34, // 5: aeolus.query.v1.Agent.last_seen:type_name -> google.protobuf.Timestamp
+	50, // 4: aeolus.query.v1.Status.history:type_name -> google.protobuf.Duration
+	49, // 5: aeolus.query.v1.Agent.last_seen:type_name -> google.protobuf.Timestamp
 	4,  // 6: aeolus.query.v1.Agent.features:type_name -> aeolus.query.v1.Feature
 	5,  // 7: aeolus.query.v1.Agent.assignments:type_name -> aeolus.query.v1.Assignment
 	6,  // 8: aeolus.query.v1.Agent.stages:type_name -> aeolus.query.v1.Stage
-	30, // 9: aeolus.query.v1.Stage.dropped:type_name -> aeolus.query.v1.Stage.DroppedEntry
+	44, // 9: aeolus.query.v1.Stage.dropped:type_name -> aeolus.query.v1.Stage.DroppedEntry
 	7,  // 10: aeolus.query.v1.GetGraphRequest.filter:type_name -> aeolus.query.v1.Filter
-	34, // 11: aeolus.query.v1.GetGraphRequest.at:type_name -> google.protobuf.Timestamp
-	35, // 12: aeolus.query.v1.GetGraphRequest.window:type_name -> google.protobuf.Duration
-	34, // 13: aeolus.query.v1.Graph.at:type_name -> google.protobuf.Timestamp
-	35, // 14: aeolus.query.v1.Graph.window:type_name -> google.protobuf.Duration
+	49, // 11: aeolus.query.v1.GetGraphRequest.at:type_name -> google.protobuf.Timestamp
+	50, // 12: aeolus.query.v1.GetGraphRequest.window:type_name -> google.protobuf.Duration
+	49, // 13: aeolus.query.v1.Graph.at:type_name -> google.protobuf.Timestamp
+	50, // 14: aeolus.query.v1.Graph.window:type_name -> google.protobuf.Duration
 	10, // 15: aeolus.query.v1.Graph.nodes:type_name -> aeolus.query.v1.Node
 	12, // 16: aeolus.query.v1.Graph.edges:type_name -> aeolus.query.v1.Edge
 	11, // 17: aeolus.query.v1.Node.instances:type_name -> aeolus.query.v1.Instance
 	0,  // 18: aeolus.query.v1.Node.health:type_name -> aeolus.query.v1.Health
-	31, // 19: aeolus.query.v1.Node.evidence:type_name -> aeolus.query.v1.Node.EvidenceEntry
-	34, // 20: aeolus.query.v1.Instance.last_seen:type_name -> google.protobuf.Timestamp
+	45, // 19: aeolus.query.v1.Node.evidence:type_name -> aeolus.query.v1.Node.EvidenceEntry
+	49, // 20: aeolus.query.v1.Instance.last_seen:type_name -> google.protobuf.Timestamp
 	0,  // 21: aeolus.query.v1.Edge.health:type_name -> aeolus.query.v1.Health
 	13, // 22: aeolus.query.v1.Edge.figures:type_name -> aeolus.query.v1.Figures
-	34, // 23: aeolus.query.v1.Edge.first_seen:type_name -> google.protobuf.Timestamp
-	34, // 24: aeolus.query.v1.Edge.last_seen:type_name -> google.protobuf.Timestamp
-	32, // 25: aeolus.query.v1.Figures.failures_per_second:type_name -> aeolus.query.v1.Figures.FailuresPerSecondEntry
-	34, // 26: aeolus.query.v1.GetSeriesRequest.from:type_name -> google.protobuf.Timestamp
-	34, // 27: aeolus.query.v1.GetSeriesRequest.to:type_name -> google.protobuf.Timestamp
-	35, // 28: aeolus.query.v1.GetSeriesRequest.step:type_name -> google.protobuf.Duration
+	49, // 23: aeolus.query.v1.Edge.first_seen:type_name -> google.protobuf.Timestamp
+	49, // 24: aeolus.query.v1.Edge.last_seen:type_name -> google.protobuf.Timestamp
+	46, // 25: aeolus.query.v1.Figures.failures_per_second:type_name -> aeolus.query.v1.Figures.FailuresPerSecondEntry
+	49, // 26: aeolus.query.v1.GetSeriesRequest.from:type_name -> google.protobuf.Timestamp
+	49, // 27: aeolus.query.v1.GetSeriesRequest.to:type_name -> google.protobuf.Timestamp
+	50, // 28: aeolus.query.v1.GetSeriesRequest.step:type_name -> google.protobuf.Duration
 	16, // 29: aeolus.query.v1.Series.lines:type_name -> aeolus.query.v1.Line
 	7,  // 30: aeolus.query.v1.ListConnectionsRequest.filter:type_name -> aeolus.query.v1.Filter
 	19, // 31: aeolus.query.v1.ListConnectionsResponse.connections:type_name -> aeolus.query.v1.Connection
-	34, // 32: aeolus.query.v1.Connection.opened:type_name -> google.protobuf.Timestamp
-	34, // 33: aeolus.query.v1.Connection.closed:type_name -> google.protobuf.Timestamp
+	49, // 32: aeolus.query.v1.Connection.opened:type_name -> google.protobuf.Timestamp
+	49, // 33: aeolus.query.v1.Connection.closed:type_name -> google.protobuf.Timestamp
 	7,  // 34: aeolus.query.v1.ListEventsRequest.filter:type_name -> aeolus.query.v1.Filter
-	34, // 35: aeolus.query.v1.ListEventsRequest.since:type_name -> google.protobuf.Timestamp
+	49, // 35: aeolus.query.v1.ListEventsRequest.since:type_name -> google.protobuf.Timestamp
 	22, // 36: aeolus.query.v1.ListEventsResponse.events:type_name -> aeolus.query.v1.Event
-	34, // 37: aeolus.query.v1.Event.time:type_name -> google.protobuf.Timestamp
-	35, // 38: aeolus.query.v1.Event.latency:type_name -> google.protobuf.Duration
-	33, // 39: aeolus.query.v1.Event.attributes:type_name -> aeolus.query.v1.Event.AttributesEntry
+	49, // 37: aeolus.query.v1.Event.time:type_name -> google.protobuf.Timestamp
+	50, // 38: aeolus.query.v1.Event.latency:type_name -> google.protobuf.Duration
+	47, // 39: aeolus.query.v1.Event.attributes:type_name -> aeolus.query.v1.Event.AttributesEntry
 	7,  // 40: aeolus.query.v1.ListAnomaliesRequest.filter:type_name -> aeolus.query.v1.Filter
-	25, // 41: aeolus.query.v1.ListAnomaliesResponse.anomalies:type_name -> aeolus.query.v1.Anomaly
-	0,  // 42: aeolus.query.v1.Anomaly.severity:type_name -> aeolus.query.v1.Health
-	34, // 43: aeolus.query.v1.Anomaly.opened:type_name -> google.protobuf.Timestamp
-	34, // 44: aeolus.query.v1.Anomaly.closed:type_name -> google.protobuf.Timestamp
-	34, // 45: aeolus.query.v1.Anomaly.changed:type_name -> google.protobuf.Timestamp
-	26, // 46: aeolus.query.v1.Anomaly.evidence:type_name -> aeolus.query.v1.Evidence
-	35, // 47: aeolus.query.v1.Anomaly.detection:type_name -> google.protobuf.Duration
-	34, // 48: aeolus.query.v1.Evidence.time:type_name -> google.protobuf.Timestamp
-	29, // 49: aeolus.query.v1.SearchResponse.hits:type_name -> aeolus.query.v1.Hit
-	0,  // 50: aeolus.query.v1.Hit.health:type_name -> aeolus.query.v1.Health
-	1,  // 51: aeolus.query.v1.QueryService.GetStatus:input_type -> aeolus.query.v1.GetStatusRequest
-	8,  // 52: aeolus.query.v1.QueryService.GetGraph:input_type -> aeolus.query.v1.GetGraphRequest
-	8,  // 53: aeolus.query.v1.QueryService.WatchGraph:input_type -> aeolus.query.v1.GetGraphRequest
-	14, // 54: aeolus.query.v1.QueryService.GetSeries:input_type -> aeolus.query.v1.GetSeriesRequest
-	17, // 55: aeolus.query.v1.QueryService.ListConnections:input_type -> aeolus.query.v1.ListConnectionsRequest
-	17, // 56: aeolus.query.v1.QueryService.WatchConnections:input_type -> aeolus.query.v1.ListConnectionsRequest
-	20, // 57: aeolus.query.v1.QueryService.ListEvents:input_type -> aeolus.query.v1.ListEventsRequest
-	20, // 58: aeolus.query.v1.QueryService.WatchEvents:input_type -> aeolus.query.v1.ListEventsRequest
-	23, // 59: aeolus.query.v1.QueryService.ListAnomalies:input_type -> aeolus.query.v1.ListAnomaliesRequest
-	23, // 60: aeolus.query.v1.QueryService.WatchAnomalies:input_type -> aeolus.query.v1.ListAnomaliesRequest
-	27, // 61: aeolus.query.v1.QueryService.Search:input_type -> aeolus.query.v1.SearchRequest
-	2,  // 62: aeolus.query.v1.QueryService.GetStatus:output_type -> aeolus.query.v1.Status
-	9,  // 63: aeolus.query.v1.QueryService.GetGraph:output_type -> aeolus.query.v1.Graph
-	9,  // 64: aeolus.query.v1.QueryService.WatchGraph:output_type -> aeolus.query.v1.Graph
-	15, // 65: aeolus.query.v1.QueryService.GetSeries:output_type -> aeolus.query.v1.Series
-	18, // 66: aeolus.query.v1.QueryService.ListConnections:output_type -> aeolus.query.v1.ListConnectionsResponse
-	18, // 67: aeolus.query.v1.QueryService.WatchConnections:output_type -> aeolus.query.v1.ListConnectionsResponse
-	21, // 68: aeolus.query.v1.QueryService.ListEvents:output_type -> aeolus.query.v1.ListEventsResponse
-	21, // 69: aeolus.query.v1.QueryService.WatchEvents:output_type -> aeolus.query.v1.ListEventsResponse
-	24, // 70: aeolus.query.v1.QueryService.ListAnomalies:output_type -> aeolus.query.v1.ListAnomaliesResponse
-	24, // 71: aeolus.query.v1.QueryService.WatchAnomalies:output_type -> aeolus.query.v1.ListAnomaliesResponse
-	28, // 72: aeolus.query.v1.QueryService.Search:output_type -> aeolus.query.v1.SearchResponse
-	62, // [62:73] is the sub-list for method output_type
-	51, // [51:62] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	49, // 41: aeolus.query.v1.ListAnomaliesRequest.from:type_name -> google.protobuf.Timestamp
+	49, // 42: aeolus.query.v1.ListAnomaliesRequest.to:type_name -> google.protobuf.Timestamp
+	25, // 43: aeolus.query.v1.ListAnomaliesResponse.anomalies:type_name -> aeolus.query.v1.Anomaly
+	0,  // 44: aeolus.query.v1.Anomaly.severity:type_name -> aeolus.query.v1.Health
+	49, // 45: aeolus.query.v1.Anomaly.opened:type_name -> google.protobuf.Timestamp
+	49, // 46: aeolus.query.v1.Anomaly.closed:type_name -> google.protobuf.Timestamp
+	49, // 47: aeolus.query.v1.Anomaly.changed:type_name -> google.protobuf.Timestamp
+	40, // 48: aeolus.query.v1.Anomaly.evidence:type_name -> aeolus.query.v1.Evidence
+	50, // 49: aeolus.query.v1.Anomaly.detection:type_name -> google.protobuf.Duration
+	26, // 50: aeolus.query.v1.Anomaly.acknowledgement:type_name -> aeolus.query.v1.Acknowledgement
+	48, // 51: aeolus.query.v1.Anomaly.labels:type_name -> aeolus.query.v1.Anomaly.LabelsEntry
+	49, // 52: aeolus.query.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	49, // 53: aeolus.query.v1.Acknowledgement.until:type_name -> google.protobuf.Timestamp
+	50, // 54: aeolus.query.v1.AcknowledgeAnomalyRequest.for:type_name -> google.protobuf.Duration
+	31, // 55: aeolus.query.v1.ListRulesResponse.sources:type_name -> aeolus.query.v1.RuleSource
+	32, // 56: aeolus.query.v1.ListRulesResponse.groups:type_name -> aeolus.query.v1.RuleGroup
+	49, // 57: aeolus.query.v1.RuleSource.changed:type_name -> google.protobuf.Timestamp
+	50, // 58: aeolus.query.v1.RuleGroup.interval:type_name -> google.protobuf.Duration
+	33, // 59: aeolus.query.v1.RuleGroup.rules:type_name -> aeolus.query.v1.Rule
+	49, // 60: aeolus.query.v1.RuleGroup.evaluated:type_name -> google.protobuf.Timestamp
+	50, // 61: aeolus.query.v1.Rule.for:type_name -> google.protobuf.Duration
+	50, // 62: aeolus.query.v1.Rule.took:type_name -> google.protobuf.Duration
+	49, // 63: aeolus.query.v1.Evidence.time:type_name -> google.protobuf.Timestamp
+	43, // 64: aeolus.query.v1.SearchResponse.hits:type_name -> aeolus.query.v1.Hit
+	0,  // 65: aeolus.query.v1.Hit.health:type_name -> aeolus.query.v1.Health
+	1,  // 66: aeolus.query.v1.QueryService.GetStatus:input_type -> aeolus.query.v1.GetStatusRequest
+	8,  // 67: aeolus.query.v1.QueryService.GetGraph:input_type -> aeolus.query.v1.GetGraphRequest
+	8,  // 68: aeolus.query.v1.QueryService.WatchGraph:input_type -> aeolus.query.v1.GetGraphRequest
+	14, // 69: aeolus.query.v1.QueryService.GetSeries:input_type -> aeolus.query.v1.GetSeriesRequest
+	17, // 70: aeolus.query.v1.QueryService.ListConnections:input_type -> aeolus.query.v1.ListConnectionsRequest
+	17, // 71: aeolus.query.v1.QueryService.WatchConnections:input_type -> aeolus.query.v1.ListConnectionsRequest
+	20, // 72: aeolus.query.v1.QueryService.ListEvents:input_type -> aeolus.query.v1.ListEventsRequest
+	20, // 73: aeolus.query.v1.QueryService.WatchEvents:input_type -> aeolus.query.v1.ListEventsRequest
+	23, // 74: aeolus.query.v1.QueryService.ListAnomalies:input_type -> aeolus.query.v1.ListAnomaliesRequest
+	23, // 75: aeolus.query.v1.QueryService.WatchAnomalies:input_type -> aeolus.query.v1.ListAnomaliesRequest
+	27, // 76: aeolus.query.v1.QueryService.AcknowledgeAnomaly:input_type -> aeolus.query.v1.AcknowledgeAnomalyRequest
+	28, // 77: aeolus.query.v1.QueryService.UnacknowledgeAnomaly:input_type -> aeolus.query.v1.UnacknowledgeAnomalyRequest
+	29, // 78: aeolus.query.v1.QueryService.ListRules:input_type -> aeolus.query.v1.ListRulesRequest
+	34, // 79: aeolus.query.v1.QueryService.PutRules:input_type -> aeolus.query.v1.PutRulesRequest
+	36, // 80: aeolus.query.v1.QueryService.DeleteRules:input_type -> aeolus.query.v1.DeleteRulesRequest
+	38, // 81: aeolus.query.v1.QueryService.Backup:input_type -> aeolus.query.v1.BackupRequest
+	41, // 82: aeolus.query.v1.QueryService.Search:input_type -> aeolus.query.v1.SearchRequest
+	2,  // 83: aeolus.query.v1.QueryService.GetStatus:output_type -> aeolus.query.v1.Status
+	9,  // 84: aeolus.query.v1.QueryService.GetGraph:output_type -> aeolus.query.v1.Graph
+	9,  // 85: aeolus.query.v1.QueryService.WatchGraph:output_type -> aeolus.query.v1.Graph
+	15, // 86: aeolus.query.v1.QueryService.GetSeries:output_type -> aeolus.query.v1.Series
+	18, // 87: aeolus.query.v1.QueryService.ListConnections:output_type -> aeolus.query.v1.ListConnectionsResponse
+	18, // 88: aeolus.query.v1.QueryService.WatchConnections:output_type -> aeolus.query.v1.ListConnectionsResponse
+	21, // 89: aeolus.query.v1.QueryService.ListEvents:output_type -> aeolus.query.v1.ListEventsResponse
+	21, // 90: aeolus.query.v1.QueryService.WatchEvents:output_type -> aeolus.query.v1.ListEventsResponse
+	24, // 91: aeolus.query.v1.QueryService.ListAnomalies:output_type -> aeolus.query.v1.ListAnomaliesResponse
+	24, // 92: aeolus.query.v1.QueryService.WatchAnomalies:output_type -> aeolus.query.v1.ListAnomaliesResponse
+	25, // 93: aeolus.query.v1.QueryService.AcknowledgeAnomaly:output_type -> aeolus.query.v1.Anomaly
+	25, // 94: aeolus.query.v1.QueryService.UnacknowledgeAnomaly:output_type -> aeolus.query.v1.Anomaly
+	30, // 95: aeolus.query.v1.QueryService.ListRules:output_type -> aeolus.query.v1.ListRulesResponse
+	35, // 96: aeolus.query.v1.QueryService.PutRules:output_type -> aeolus.query.v1.PutRulesResponse
+	37, // 97: aeolus.query.v1.QueryService.DeleteRules:output_type -> aeolus.query.v1.DeleteRulesResponse
+	39, // 98: aeolus.query.v1.QueryService.Backup:output_type -> aeolus.query.v1.BackupPart
+	42, // 99: aeolus.query.v1.QueryService.Search:output_type -> aeolus.query.v1.SearchResponse
+	83, // [83:100] is the sub-list for method output_type
+	66, // [66:83] is the sub-list for method input_type
+	66, // [66:66] is the sub-list for extension type_name
+	66, // [66:66] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_aeolus_query_v1_query_proto_init() }
@@ -3245,14 +4234,14 @@ func file_aeolus_query_v1_query_proto_init() {
 	}
 	file_aeolus_query_v1_query_proto_msgTypes[12].OneofWrappers = []any{}
 	file_aeolus_query_v1_query_proto_msgTypes[18].OneofWrappers = []any{}
-	file_aeolus_query_v1_query_proto_msgTypes[25].OneofWrappers = []any{}
+	file_aeolus_query_v1_query_proto_msgTypes[39].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_aeolus_query_v1_query_proto_rawDesc), len(file_aeolus_query_v1_query_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   33,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -60,6 +60,21 @@ const (
 	// QueryServiceWatchAnomaliesProcedure is the fully-qualified name of the QueryService's
 	// WatchAnomalies RPC.
 	QueryServiceWatchAnomaliesProcedure = "/aeolus.query.v1.QueryService/WatchAnomalies"
+	// QueryServiceAcknowledgeAnomalyProcedure is the fully-qualified name of the QueryService's
+	// AcknowledgeAnomaly RPC.
+	QueryServiceAcknowledgeAnomalyProcedure = "/aeolus.query.v1.QueryService/AcknowledgeAnomaly"
+	// QueryServiceUnacknowledgeAnomalyProcedure is the fully-qualified name of the QueryService's
+	// UnacknowledgeAnomaly RPC.
+	QueryServiceUnacknowledgeAnomalyProcedure = "/aeolus.query.v1.QueryService/UnacknowledgeAnomaly"
+	// QueryServiceListRulesProcedure is the fully-qualified name of the QueryService's ListRules RPC.
+	QueryServiceListRulesProcedure = "/aeolus.query.v1.QueryService/ListRules"
+	// QueryServicePutRulesProcedure is the fully-qualified name of the QueryService's PutRules RPC.
+	QueryServicePutRulesProcedure = "/aeolus.query.v1.QueryService/PutRules"
+	// QueryServiceDeleteRulesProcedure is the fully-qualified name of the QueryService's DeleteRules
+	// RPC.
+	QueryServiceDeleteRulesProcedure = "/aeolus.query.v1.QueryService/DeleteRules"
+	// QueryServiceBackupProcedure is the fully-qualified name of the QueryService's Backup RPC.
+	QueryServiceBackupProcedure = "/aeolus.query.v1.QueryService/Backup"
 	// QueryServiceSearchProcedure is the fully-qualified name of the QueryService's Search RPC.
 	QueryServiceSearchProcedure = "/aeolus.query.v1.QueryService/Search"
 )
@@ -83,6 +98,18 @@ type QueryServiceClient interface {
 	ListAnomalies(context.Context, *v1.ListAnomaliesRequest) (*v1.ListAnomaliesResponse, error)
 	// WatchAnomalies sends what ListAnomalies would return first, then each anomaly as it opens, changes and closes.
 	WatchAnomalies(context.Context, *v1.ListAnomaliesRequest) (*connect.ServerStreamForClient[v1.ListAnomaliesResponse], error)
+	// AcknowledgeAnomaly notes that somebody has seen an anomaly: it stays listed, and is not notified of again.
+	AcknowledgeAnomaly(context.Context, *v1.AcknowledgeAnomalyRequest) (*v1.Anomaly, error)
+	// UnacknowledgeAnomaly takes that back.
+	UnacknowledgeAnomaly(context.Context, *v1.UnacknowledgeAnomalyRequest) (*v1.Anomaly, error)
+	// ListRules: what is evaluated, where it comes from, and how it went.
+	ListRules(context.Context, *v1.ListRulesRequest) (*v1.ListRulesResponse, error)
+	// PutRules checks a rule file, then keeps it under a name, in place of what was there.
+	PutRules(context.Context, *v1.PutRulesRequest) (*v1.PutRulesResponse, error)
+	// DeleteRules forgets a rule file that was put.
+	DeleteRules(context.Context, *v1.DeleteRulesRequest) (*v1.DeleteRulesResponse, error)
+	// Backup sends an archive of what the controller keeps: the state, the metrics, the flows and events.
+	Backup(context.Context, *v1.BackupRequest) (*connect.ServerStreamForClient[v1.BackupPart], error)
 	// Search: names that begin with, or hold, what was typed.
 	Search(context.Context, *v1.SearchRequest) (*v1.SearchResponse, error)
 }
@@ -164,6 +191,43 @@ func NewQueryServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(queryServiceMethods.ByName("WatchAnomalies")),
 			connect.WithClientOptions(opts...),
 		),
+		acknowledgeAnomaly: connect.NewClient[v1.AcknowledgeAnomalyRequest, v1.Anomaly](
+			httpClient,
+			baseURL+QueryServiceAcknowledgeAnomalyProcedure,
+			connect.WithSchema(queryServiceMethods.ByName("AcknowledgeAnomaly")),
+			connect.WithClientOptions(opts...),
+		),
+		unacknowledgeAnomaly: connect.NewClient[v1.UnacknowledgeAnomalyRequest, v1.Anomaly](
+			httpClient,
+			baseURL+QueryServiceUnacknowledgeAnomalyProcedure,
+			connect.WithSchema(queryServiceMethods.ByName("UnacknowledgeAnomaly")),
+			connect.WithClientOptions(opts...),
+		),
+		listRules: connect.NewClient[v1.ListRulesRequest, v1.ListRulesResponse](
+			httpClient,
+			baseURL+QueryServiceListRulesProcedure,
+			connect.WithSchema(queryServiceMethods.ByName("ListRules")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		putRules: connect.NewClient[v1.PutRulesRequest, v1.PutRulesResponse](
+			httpClient,
+			baseURL+QueryServicePutRulesProcedure,
+			connect.WithSchema(queryServiceMethods.ByName("PutRules")),
+			connect.WithClientOptions(opts...),
+		),
+		deleteRules: connect.NewClient[v1.DeleteRulesRequest, v1.DeleteRulesResponse](
+			httpClient,
+			baseURL+QueryServiceDeleteRulesProcedure,
+			connect.WithSchema(queryServiceMethods.ByName("DeleteRules")),
+			connect.WithClientOptions(opts...),
+		),
+		backup: connect.NewClient[v1.BackupRequest, v1.BackupPart](
+			httpClient,
+			baseURL+QueryServiceBackupProcedure,
+			connect.WithSchema(queryServiceMethods.ByName("Backup")),
+			connect.WithClientOptions(opts...),
+		),
 		search: connect.NewClient[v1.SearchRequest, v1.SearchResponse](
 			httpClient,
 			baseURL+QueryServiceSearchProcedure,
@@ -176,17 +240,23 @@ func NewQueryServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 
 // queryServiceClient implements QueryServiceClient.
 type queryServiceClient struct {
-	getStatus        *connect.Client[v1.GetStatusRequest, v1.Status]
-	getGraph         *connect.Client[v1.GetGraphRequest, v1.Graph]
-	watchGraph       *connect.Client[v1.GetGraphRequest, v1.Graph]
-	getSeries        *connect.Client[v1.GetSeriesRequest, v1.Series]
-	listConnections  *connect.Client[v1.ListConnectionsRequest, v1.ListConnectionsResponse]
-	watchConnections *connect.Client[v1.ListConnectionsRequest, v1.ListConnectionsResponse]
-	listEvents       *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
-	watchEvents      *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
-	listAnomalies    *connect.Client[v1.ListAnomaliesRequest, v1.ListAnomaliesResponse]
-	watchAnomalies   *connect.Client[v1.ListAnomaliesRequest, v1.ListAnomaliesResponse]
-	search           *connect.Client[v1.SearchRequest, v1.SearchResponse]
+	getStatus            *connect.Client[v1.GetStatusRequest, v1.Status]
+	getGraph             *connect.Client[v1.GetGraphRequest, v1.Graph]
+	watchGraph           *connect.Client[v1.GetGraphRequest, v1.Graph]
+	getSeries            *connect.Client[v1.GetSeriesRequest, v1.Series]
+	listConnections      *connect.Client[v1.ListConnectionsRequest, v1.ListConnectionsResponse]
+	watchConnections     *connect.Client[v1.ListConnectionsRequest, v1.ListConnectionsResponse]
+	listEvents           *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
+	watchEvents          *connect.Client[v1.ListEventsRequest, v1.ListEventsResponse]
+	listAnomalies        *connect.Client[v1.ListAnomaliesRequest, v1.ListAnomaliesResponse]
+	watchAnomalies       *connect.Client[v1.ListAnomaliesRequest, v1.ListAnomaliesResponse]
+	acknowledgeAnomaly   *connect.Client[v1.AcknowledgeAnomalyRequest, v1.Anomaly]
+	unacknowledgeAnomaly *connect.Client[v1.UnacknowledgeAnomalyRequest, v1.Anomaly]
+	listRules            *connect.Client[v1.ListRulesRequest, v1.ListRulesResponse]
+	putRules             *connect.Client[v1.PutRulesRequest, v1.PutRulesResponse]
+	deleteRules          *connect.Client[v1.DeleteRulesRequest, v1.DeleteRulesResponse]
+	backup               *connect.Client[v1.BackupRequest, v1.BackupPart]
+	search               *connect.Client[v1.SearchRequest, v1.SearchResponse]
 }
 
 // GetStatus calls aeolus.query.v1.QueryService.GetStatus.
@@ -263,6 +333,56 @@ func (c *queryServiceClient) WatchAnomalies(ctx context.Context, req *v1.ListAno
 	return c.watchAnomalies.CallServerStream(ctx, connect.NewRequest(req))
 }
 
+// AcknowledgeAnomaly calls aeolus.query.v1.QueryService.AcknowledgeAnomaly.
+func (c *queryServiceClient) AcknowledgeAnomaly(ctx context.Context, req *v1.AcknowledgeAnomalyRequest) (*v1.Anomaly, error) {
+	response, err := c.acknowledgeAnomaly.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// UnacknowledgeAnomaly calls aeolus.query.v1.QueryService.UnacknowledgeAnomaly.
+func (c *queryServiceClient) UnacknowledgeAnomaly(ctx context.Context, req *v1.UnacknowledgeAnomalyRequest) (*v1.Anomaly, error) {
+	response, err := c.unacknowledgeAnomaly.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListRules calls aeolus.query.v1.QueryService.ListRules.
+func (c *queryServiceClient) ListRules(ctx context.Context, req *v1.ListRulesRequest) (*v1.ListRulesResponse, error) {
+	response, err := c.listRules.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// PutRules calls aeolus.query.v1.QueryService.PutRules.
+func (c *queryServiceClient) PutRules(ctx context.Context, req *v1.PutRulesRequest) (*v1.PutRulesResponse, error) {
+	response, err := c.putRules.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DeleteRules calls aeolus.query.v1.QueryService.DeleteRules.
+func (c *queryServiceClient) DeleteRules(ctx context.Context, req *v1.DeleteRulesRequest) (*v1.DeleteRulesResponse, error) {
+	response, err := c.deleteRules.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Backup calls aeolus.query.v1.QueryService.Backup.
+func (c *queryServiceClient) Backup(ctx context.Context, req *v1.BackupRequest) (*connect.ServerStreamForClient[v1.BackupPart], error) {
+	return c.backup.CallServerStream(ctx, connect.NewRequest(req))
+}
+
 // Search calls aeolus.query.v1.QueryService.Search.
 func (c *queryServiceClient) Search(ctx context.Context, req *v1.SearchRequest) (*v1.SearchResponse, error) {
 	response, err := c.search.CallUnary(ctx, connect.NewRequest(req))
@@ -291,6 +411,18 @@ type QueryServiceHandler interface {
 	ListAnomalies(context.Context, *v1.ListAnomaliesRequest) (*v1.ListAnomaliesResponse, error)
 	// WatchAnomalies sends what ListAnomalies would return first, then each anomaly as it opens, changes and closes.
 	WatchAnomalies(context.Context, *v1.ListAnomaliesRequest, *connect.ServerStream[v1.ListAnomaliesResponse]) error
+	// AcknowledgeAnomaly notes that somebody has seen an anomaly: it stays listed, and is not notified of again.
+	AcknowledgeAnomaly(context.Context, *v1.AcknowledgeAnomalyRequest) (*v1.Anomaly, error)
+	// UnacknowledgeAnomaly takes that back.
+	UnacknowledgeAnomaly(context.Context, *v1.UnacknowledgeAnomalyRequest) (*v1.Anomaly, error)
+	// ListRules: what is evaluated, where it comes from, and how it went.
+	ListRules(context.Context, *v1.ListRulesRequest) (*v1.ListRulesResponse, error)
+	// PutRules checks a rule file, then keeps it under a name, in place of what was there.
+	PutRules(context.Context, *v1.PutRulesRequest) (*v1.PutRulesResponse, error)
+	// DeleteRules forgets a rule file that was put.
+	DeleteRules(context.Context, *v1.DeleteRulesRequest) (*v1.DeleteRulesResponse, error)
+	// Backup sends an archive of what the controller keeps: the state, the metrics, the flows and events.
+	Backup(context.Context, *v1.BackupRequest, *connect.ServerStream[v1.BackupPart]) error
 	// Search: names that begin with, or hold, what was typed.
 	Search(context.Context, *v1.SearchRequest) (*v1.SearchResponse, error)
 }
@@ -368,6 +500,43 @@ func NewQueryServiceHandler(svc QueryServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(queryServiceMethods.ByName("WatchAnomalies")),
 		connect.WithHandlerOptions(opts...),
 	)
+	queryServiceAcknowledgeAnomalyHandler := connect.NewUnaryHandlerSimple(
+		QueryServiceAcknowledgeAnomalyProcedure,
+		svc.AcknowledgeAnomaly,
+		connect.WithSchema(queryServiceMethods.ByName("AcknowledgeAnomaly")),
+		connect.WithHandlerOptions(opts...),
+	)
+	queryServiceUnacknowledgeAnomalyHandler := connect.NewUnaryHandlerSimple(
+		QueryServiceUnacknowledgeAnomalyProcedure,
+		svc.UnacknowledgeAnomaly,
+		connect.WithSchema(queryServiceMethods.ByName("UnacknowledgeAnomaly")),
+		connect.WithHandlerOptions(opts...),
+	)
+	queryServiceListRulesHandler := connect.NewUnaryHandlerSimple(
+		QueryServiceListRulesProcedure,
+		svc.ListRules,
+		connect.WithSchema(queryServiceMethods.ByName("ListRules")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	queryServicePutRulesHandler := connect.NewUnaryHandlerSimple(
+		QueryServicePutRulesProcedure,
+		svc.PutRules,
+		connect.WithSchema(queryServiceMethods.ByName("PutRules")),
+		connect.WithHandlerOptions(opts...),
+	)
+	queryServiceDeleteRulesHandler := connect.NewUnaryHandlerSimple(
+		QueryServiceDeleteRulesProcedure,
+		svc.DeleteRules,
+		connect.WithSchema(queryServiceMethods.ByName("DeleteRules")),
+		connect.WithHandlerOptions(opts...),
+	)
+	queryServiceBackupHandler := connect.NewServerStreamHandlerSimple(
+		QueryServiceBackupProcedure,
+		svc.Backup,
+		connect.WithSchema(queryServiceMethods.ByName("Backup")),
+		connect.WithHandlerOptions(opts...),
+	)
 	queryServiceSearchHandler := connect.NewUnaryHandlerSimple(
 		QueryServiceSearchProcedure,
 		svc.Search,
@@ -397,6 +566,18 @@ func NewQueryServiceHandler(svc QueryServiceHandler, opts ...connect.HandlerOpti
 			queryServiceListAnomaliesHandler.ServeHTTP(w, r)
 		case QueryServiceWatchAnomaliesProcedure:
 			queryServiceWatchAnomaliesHandler.ServeHTTP(w, r)
+		case QueryServiceAcknowledgeAnomalyProcedure:
+			queryServiceAcknowledgeAnomalyHandler.ServeHTTP(w, r)
+		case QueryServiceUnacknowledgeAnomalyProcedure:
+			queryServiceUnacknowledgeAnomalyHandler.ServeHTTP(w, r)
+		case QueryServiceListRulesProcedure:
+			queryServiceListRulesHandler.ServeHTTP(w, r)
+		case QueryServicePutRulesProcedure:
+			queryServicePutRulesHandler.ServeHTTP(w, r)
+		case QueryServiceDeleteRulesProcedure:
+			queryServiceDeleteRulesHandler.ServeHTTP(w, r)
+		case QueryServiceBackupProcedure:
+			queryServiceBackupHandler.ServeHTTP(w, r)
 		case QueryServiceSearchProcedure:
 			queryServiceSearchHandler.ServeHTTP(w, r)
 		default:
@@ -446,6 +627,30 @@ func (UnimplementedQueryServiceHandler) ListAnomalies(context.Context, *v1.ListA
 
 func (UnimplementedQueryServiceHandler) WatchAnomalies(context.Context, *v1.ListAnomaliesRequest, *connect.ServerStream[v1.ListAnomaliesResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("aeolus.query.v1.QueryService.WatchAnomalies is not implemented"))
+}
+
+func (UnimplementedQueryServiceHandler) AcknowledgeAnomaly(context.Context, *v1.AcknowledgeAnomalyRequest) (*v1.Anomaly, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aeolus.query.v1.QueryService.AcknowledgeAnomaly is not implemented"))
+}
+
+func (UnimplementedQueryServiceHandler) UnacknowledgeAnomaly(context.Context, *v1.UnacknowledgeAnomalyRequest) (*v1.Anomaly, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aeolus.query.v1.QueryService.UnacknowledgeAnomaly is not implemented"))
+}
+
+func (UnimplementedQueryServiceHandler) ListRules(context.Context, *v1.ListRulesRequest) (*v1.ListRulesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aeolus.query.v1.QueryService.ListRules is not implemented"))
+}
+
+func (UnimplementedQueryServiceHandler) PutRules(context.Context, *v1.PutRulesRequest) (*v1.PutRulesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aeolus.query.v1.QueryService.PutRules is not implemented"))
+}
+
+func (UnimplementedQueryServiceHandler) DeleteRules(context.Context, *v1.DeleteRulesRequest) (*v1.DeleteRulesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("aeolus.query.v1.QueryService.DeleteRules is not implemented"))
+}
+
+func (UnimplementedQueryServiceHandler) Backup(context.Context, *v1.BackupRequest, *connect.ServerStream[v1.BackupPart]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("aeolus.query.v1.QueryService.Backup is not implemented"))
 }
 
 func (UnimplementedQueryServiceHandler) Search(context.Context, *v1.SearchRequest) (*v1.SearchResponse, error) {
