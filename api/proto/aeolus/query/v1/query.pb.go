@@ -132,8 +132,9 @@ type Status struct {
 	// True while the detectors are still learning what is usual.
 	Learning bool     `protobuf:"varint,10,opt,name=learning,proto3" json:"learning,omitempty"`
 	Stages   []*Stage `protobuf:"bytes,11,rep,name=stages,proto3" json:"stages,omitempty"`
-	// How far back questions can go.
+	// How far back questions can go: what is in memory, and where there is an archive, what is in it.
 	History       *durationpb.Duration `protobuf:"bytes,12,opt,name=history,proto3" json:"history,omitempty"`
+	Archive       *History             `protobuf:"bytes,20,opt,name=archive,proto3" json:"archive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -252,6 +253,172 @@ func (x *Status) GetHistory() *durationpb.Duration {
 	return nil
 }
 
+func (x *Status) GetArchive() *History {
+	if x != nil {
+		return x.Archive
+	}
+	return nil
+}
+
+// History is what is kept on disk. It is unset where nothing is.
+type History struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The oldest and the newest of what is kept; unset while there is nothing.
+	Oldest *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	Newest *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=newest,proto3" json:"newest,omitempty"`
+	Bytes  uint64                 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// What is beyond these is let go of, oldest first; 0 for no bound.
+	MaxBytes uint64               `protobuf:"varint,4,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	MaxAge   *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// The stretches that the figures of edges are kept by.
+	Resolution *durationpb.Duration `protobuf:"bytes,6,opt,name=resolution,proto3" json:"resolution,omitempty"`
+	// Stretches within it of which nothing, or not all, is known, oldest first.
+	Gaps          []*Gap `protobuf:"bytes,7,rep,name=gaps,proto3" json:"gaps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *History) Reset() {
+	*x = History{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *History) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*History) ProtoMessage() {}
+
+func (x *History) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use History.ProtoReflect.Descriptor instead.
+func (*History) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *History) GetOldest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Oldest
+	}
+	return nil
+}
+
+func (x *History) GetNewest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Newest
+	}
+	return nil
+}
+
+func (x *History) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *History) GetMaxBytes() uint64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *History) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
+}
+
+func (x *History) GetResolution() *durationpb.Duration {
+	if x != nil {
+		return x.Resolution
+	}
+	return nil
+}
+
+func (x *History) GetGaps() []*Gap {
+	if x != nil {
+		return x.Gaps
+	}
+	return nil
+}
+
+// Gap is a stretch of time of which nothing, or not all, is known.
+type Gap struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	From  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// In words, such as "the controller was not running".
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gap) Reset() {
+	*x = Gap{}
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gap) ProtoMessage() {}
+
+func (x *Gap) ProtoReflect() protoreflect.Message {
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gap.ProtoReflect.Descriptor instead.
+func (*Gap) Descriptor() ([]byte, []int) {
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Gap) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Gap) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Gap) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type Agent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
@@ -270,7 +437,7 @@ type Agent struct {
 
 func (x *Agent) Reset() {
 	*x = Agent{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[2]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -282,7 +449,7 @@ func (x *Agent) String() string {
 func (*Agent) ProtoMessage() {}
 
 func (x *Agent) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[2]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -295,7 +462,7 @@ func (x *Agent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agent.ProtoReflect.Descriptor instead.
 func (*Agent) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{2}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Agent) GetNode() string {
@@ -381,7 +548,7 @@ type Feature struct {
 
 func (x *Feature) Reset() {
 	*x = Feature{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[3]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -393,7 +560,7 @@ func (x *Feature) String() string {
 func (*Feature) ProtoMessage() {}
 
 func (x *Feature) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[3]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -406,7 +573,7 @@ func (x *Feature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Feature.ProtoReflect.Descriptor instead.
 func (*Feature) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{3}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Feature) GetName() string {
@@ -453,7 +620,7 @@ type Assignment struct {
 
 func (x *Assignment) Reset() {
 	*x = Assignment{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[4]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -465,7 +632,7 @@ func (x *Assignment) String() string {
 func (*Assignment) ProtoMessage() {}
 
 func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[4]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -478,7 +645,7 @@ func (x *Assignment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
 func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{4}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Assignment) GetId() string {
@@ -542,7 +709,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[5]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -554,7 +721,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[5]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -567,7 +734,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{5}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Stage) GetName() string {
@@ -620,7 +787,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[6]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -632,7 +799,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[6]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -645,7 +812,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{6}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Filter) GetWorkload() string {
@@ -716,7 +883,7 @@ type GetGraphRequest struct {
 	Filter *Filter                `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Time to look at; unset for now.
 	At *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
-	// Length of the sliding window for rates; 10 s unless given, at most 5 min.
+	// Length of the sliding window for rates; 10 s unless given. At most what is kept; without an archive 5 min.
 	Window *durationpb.Duration `protobuf:"bytes,3,opt,name=window,proto3" json:"window,omitempty"`
 	// Centre and depth: only what is within so many hops of these nodes; 0 for no limit.
 	Focus []string `protobuf:"bytes,4,rep,name=focus,proto3" json:"focus,omitempty"`
@@ -731,7 +898,7 @@ type GetGraphRequest struct {
 
 func (x *GetGraphRequest) Reset() {
 	*x = GetGraphRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[7]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -743,7 +910,7 @@ func (x *GetGraphRequest) String() string {
 func (*GetGraphRequest) ProtoMessage() {}
 
 func (x *GetGraphRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[7]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -756,7 +923,7 @@ func (x *GetGraphRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGraphRequest.ProtoReflect.Descriptor instead.
 func (*GetGraphRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{7}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetGraphRequest) GetFilter() *Filter {
@@ -817,14 +984,16 @@ type Graph struct {
 	// Nodes that were grouped or left out.
 	HiddenNodes uint32 `protobuf:"varint,5,opt,name=hidden_nodes,json=hiddenNodes,proto3" json:"hidden_nodes,omitempty"`
 	// Grows with every change of what is sent.
-	Revision      uint64 `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision uint64 `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Stretches within the window of which nothing, or not all, is known. Rates are over the rest.
+	Gaps          []*Gap `protobuf:"bytes,7,rep,name=gaps,proto3" json:"gaps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Graph) Reset() {
 	*x = Graph{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[8]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -836,7 +1005,7 @@ func (x *Graph) String() string {
 func (*Graph) ProtoMessage() {}
 
 func (x *Graph) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[8]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -849,7 +1018,7 @@ func (x *Graph) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Graph.ProtoReflect.Descriptor instead.
 func (*Graph) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{8}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Graph) GetAt() *timestamppb.Timestamp {
@@ -894,6 +1063,13 @@ func (x *Graph) GetRevision() uint64 {
 	return 0
 }
 
+func (x *Graph) GetGaps() []*Gap {
+	if x != nil {
+		return x.Gaps
+	}
+	return nil
+}
+
 type Node struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -919,7 +1095,7 @@ type Node struct {
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[9]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -931,7 +1107,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[9]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -944,7 +1120,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{9}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Node) GetId() string {
@@ -1057,7 +1233,7 @@ type Instance struct {
 
 func (x *Instance) Reset() {
 	*x = Instance{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[10]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1069,7 +1245,7 @@ func (x *Instance) String() string {
 func (*Instance) ProtoMessage() {}
 
 func (x *Instance) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[10]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1082,7 +1258,7 @@ func (x *Instance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Instance.ProtoReflect.Descriptor instead.
 func (*Instance) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{10}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Instance) GetName() string {
@@ -1188,7 +1364,7 @@ type Edge struct {
 
 func (x *Edge) Reset() {
 	*x = Edge{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[11]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1376,7 @@ func (x *Edge) String() string {
 func (*Edge) ProtoMessage() {}
 
 func (x *Edge) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[11]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1389,7 @@ func (x *Edge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edge.ProtoReflect.Descriptor instead.
 func (*Edge) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{11}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Edge) GetId() string {
@@ -1340,7 +1516,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[12]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1528,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[12]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1541,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{12}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Figures) GetOpensPerSecond() float64 {
@@ -1464,7 +1640,8 @@ type GetSeriesRequest struct {
 	EdgeId string                 `protobuf:"bytes,1,opt,name=edge_id,json=edgeId,proto3" json:"edge_id,omitempty"`
 	From   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
 	To     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
-	// Wanted distance of points; at least 1 s.
+	// Wanted distance of points; at least 1 s. What is no longer in memory is kept by stretches of 10 s: a series that
+	// reaches beyond it has points at whole tens of seconds.
 	Step          *durationpb.Duration `protobuf:"bytes,4,opt,name=step,proto3" json:"step,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1472,7 +1649,7 @@ type GetSeriesRequest struct {
 
 func (x *GetSeriesRequest) Reset() {
 	*x = GetSeriesRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[13]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1661,7 @@ func (x *GetSeriesRequest) String() string {
 func (*GetSeriesRequest) ProtoMessage() {}
 
 func (x *GetSeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[13]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1674,7 @@ func (x *GetSeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSeriesRequest.ProtoReflect.Descriptor instead.
 func (*GetSeriesRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{13}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetSeriesRequest) GetEdgeId() string {
@@ -1531,15 +1708,18 @@ func (x *GetSeriesRequest) GetStep() *durationpb.Duration {
 type Series struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Seconds since the epoch, ascending.
-	Times         []float64 `protobuf:"fixed64,1,rep,packed,name=times,proto3" json:"times,omitempty"`
-	Lines         []*Line   `protobuf:"bytes,2,rep,name=lines,proto3" json:"lines,omitempty"`
+	Times []float64 `protobuf:"fixed64,1,rep,packed,name=times,proto3" json:"times,omitempty"`
+	Lines []*Line   `protobuf:"bytes,2,rep,name=lines,proto3" json:"lines,omitempty"`
+	// The distance of points.
+	Step          *durationpb.Duration `protobuf:"bytes,3,opt,name=step,proto3" json:"step,omitempty"`
+	Gaps          []*Gap               `protobuf:"bytes,4,rep,name=gaps,proto3" json:"gaps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Series) Reset() {
 	*x = Series{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[14]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1551,7 +1731,7 @@ func (x *Series) String() string {
 func (*Series) ProtoMessage() {}
 
 func (x *Series) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[14]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1564,7 +1744,7 @@ func (x *Series) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Series.ProtoReflect.Descriptor instead.
 func (*Series) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{14}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Series) GetTimes() []float64 {
@@ -1577,6 +1757,20 @@ func (x *Series) GetTimes() []float64 {
 func (x *Series) GetLines() []*Line {
 	if x != nil {
 		return x.Lines
+	}
+	return nil
+}
+
+func (x *Series) GetStep() *durationpb.Duration {
+	if x != nil {
+		return x.Step
+	}
+	return nil
+}
+
+func (x *Series) GetGaps() []*Gap {
+	if x != nil {
+		return x.Gaps
 	}
 	return nil
 }
@@ -1595,7 +1789,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[15]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1607,7 +1801,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[15]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1620,7 +1814,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{15}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Line) GetName() string {
@@ -1650,15 +1844,21 @@ type ListConnectionsRequest struct {
 	// Also those that have ended.
 	Closed bool `protobuf:"varint,2,opt,name=closed,proto3" json:"closed,omitempty"`
 	// Only those that failed.
-	Failed        bool   `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
-	Limit         uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	Failed bool   `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
+	Limit  uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Unless given, the connections that are in memory now. Else those that did something within this time, newest first,
+	// with what they did in the stretches of at most a minute that touch it; also those that have ended.
+	From *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
+	To   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=to,proto3" json:"to,omitempty"`
+	// What the answer before this one gave, to go on after it.
+	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListConnectionsRequest) Reset() {
 	*x = ListConnectionsRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[16]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1670,7 +1870,7 @@ func (x *ListConnectionsRequest) String() string {
 func (*ListConnectionsRequest) ProtoMessage() {}
 
 func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[16]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1683,7 +1883,7 @@ func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectionsRequest.ProtoReflect.Descriptor instead.
 func (*ListConnectionsRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{16}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListConnectionsRequest) GetFilter() *Filter {
@@ -1714,18 +1914,42 @@ func (x *ListConnectionsRequest) GetLimit() uint32 {
 	return 0
 }
 
+func (x *ListConnectionsRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *ListConnectionsRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *ListConnectionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
 type ListConnectionsResponse struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	Connections []*Connection          `protobuf:"bytes,1,rep,name=connections,proto3" json:"connections,omitempty"`
 	// More matched than the limit allowed.
-	Truncated     bool `protobuf:"varint,2,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	Truncated bool `protobuf:"varint,2,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// To ask for what comes after; empty at the end, and where no time was asked for.
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	Gaps          []*Gap `protobuf:"bytes,4,rep,name=gaps,proto3" json:"gaps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListConnectionsResponse) Reset() {
 	*x = ListConnectionsResponse{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[17]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1737,7 +1961,7 @@ func (x *ListConnectionsResponse) String() string {
 func (*ListConnectionsResponse) ProtoMessage() {}
 
 func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[17]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1750,7 +1974,7 @@ func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectionsResponse.ProtoReflect.Descriptor instead.
 func (*ListConnectionsResponse) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{17}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListConnectionsResponse) GetConnections() []*Connection {
@@ -1765,6 +1989,20 @@ func (x *ListConnectionsResponse) GetTruncated() bool {
 		return x.Truncated
 	}
 	return false
+}
+
+func (x *ListConnectionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListConnectionsResponse) GetGaps() []*Gap {
+	if x != nil {
+		return x.Gaps
+	}
+	return nil
 }
 
 type Connection struct {
@@ -1806,7 +2044,7 @@ type Connection struct {
 
 func (x *Connection) Reset() {
 	*x = Connection{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[18]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1818,7 +2056,7 @@ func (x *Connection) String() string {
 func (*Connection) ProtoMessage() {}
 
 func (x *Connection) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[18]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1831,7 +2069,7 @@ func (x *Connection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Connection.ProtoReflect.Descriptor instead.
 func (*Connection) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{18}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Connection) GetId() string {
@@ -2017,18 +2255,22 @@ func (x *Connection) GetResetsReceived() uint32 {
 }
 
 type ListEventsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Filter        *Filter                `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
-	Kinds         []string               `protobuf:"bytes,2,rep,name=kinds,proto3" json:"kinds,omitempty"`
-	Since         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
-	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Filter *Filter                `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	Kinds  []string               `protobuf:"bytes,2,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// From and to when; unset for as far back as is in memory, and for now.
+	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	Limit uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	To    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
+	// What the answer before this one gave, to go on with what is older.
+	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[19]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2040,7 +2282,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[19]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2053,7 +2295,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{19}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListEventsRequest) GetFilter() *Filter {
@@ -2084,17 +2326,34 @@ func (x *ListEventsRequest) GetLimit() uint32 {
 	return 0
 }
 
+func (x *ListEventsRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *ListEventsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
 type ListEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Newest last.
-	Events        []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// To ask for what is older; empty at the end, and where no time was asked for.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	Gaps          []*Gap `protobuf:"bytes,3,rep,name=gaps,proto3" json:"gaps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[20]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2365,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[20]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,12 +2378,26 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{20}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
 	if x != nil {
 		return x.Events
+	}
+	return nil
+}
+
+func (x *ListEventsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListEventsResponse) GetGaps() []*Gap {
+	if x != nil {
+		return x.Gaps
 	}
 	return nil
 }
@@ -2157,7 +2430,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[21]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2169,7 +2442,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[21]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2182,7 +2455,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{21}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Event) GetId() string {
@@ -2297,15 +2570,17 @@ type ListAnomaliesRequest struct {
 	Ended bool   `protobuf:"varint,2,opt,name=ended,proto3" json:"ended,omitempty"`
 	Limit uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Only those that lasted at some instant of this range; what has ended is given too. Either end may be unset.
-	From          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
-	To            *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
+	From *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
+	To   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
+	// What the answer before this one gave, to go on after it.
+	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListAnomaliesRequest) Reset() {
 	*x = ListAnomaliesRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[22]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2317,7 +2592,7 @@ func (x *ListAnomaliesRequest) String() string {
 func (*ListAnomaliesRequest) ProtoMessage() {}
 
 func (x *ListAnomaliesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[22]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2330,7 +2605,7 @@ func (x *ListAnomaliesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnomaliesRequest.ProtoReflect.Descriptor instead.
 func (*ListAnomaliesRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{22}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListAnomaliesRequest) GetFilter() *Filter {
@@ -2368,17 +2643,27 @@ func (x *ListAnomaliesRequest) GetTo() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ListAnomaliesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
 type ListAnomaliesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Worst first; from WatchAnomalies, those that changed.
-	Anomalies     []*Anomaly `protobuf:"bytes,1,rep,name=anomalies,proto3" json:"anomalies,omitempty"`
+	Anomalies []*Anomaly `protobuf:"bytes,1,rep,name=anomalies,proto3" json:"anomalies,omitempty"`
+	// To ask for what comes after; empty at the end, and where no time was asked for.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	Gaps          []*Gap `protobuf:"bytes,3,rep,name=gaps,proto3" json:"gaps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListAnomaliesResponse) Reset() {
 	*x = ListAnomaliesResponse{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[23]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2390,7 +2675,7 @@ func (x *ListAnomaliesResponse) String() string {
 func (*ListAnomaliesResponse) ProtoMessage() {}
 
 func (x *ListAnomaliesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[23]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2403,12 +2688,26 @@ func (x *ListAnomaliesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnomaliesResponse.ProtoReflect.Descriptor instead.
 func (*ListAnomaliesResponse) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{23}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListAnomaliesResponse) GetAnomalies() []*Anomaly {
 	if x != nil {
 		return x.Anomalies
+	}
+	return nil
+}
+
+func (x *ListAnomaliesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListAnomaliesResponse) GetGaps() []*Gap {
+	if x != nil {
+		return x.Gaps
 	}
 	return nil
 }
@@ -2448,7 +2747,7 @@ type Anomaly struct {
 
 func (x *Anomaly) Reset() {
 	*x = Anomaly{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[24]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2759,7 @@ func (x *Anomaly) String() string {
 func (*Anomaly) ProtoMessage() {}
 
 func (x *Anomaly) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[24]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +2772,7 @@ func (x *Anomaly) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Anomaly.ProtoReflect.Descriptor instead.
 func (*Anomaly) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{24}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Anomaly) GetId() string {
@@ -2609,7 +2908,7 @@ type Acknowledgement struct {
 
 func (x *Acknowledgement) Reset() {
 	*x = Acknowledgement{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[25]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2621,7 +2920,7 @@ func (x *Acknowledgement) String() string {
 func (*Acknowledgement) ProtoMessage() {}
 
 func (x *Acknowledgement) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[25]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2634,7 +2933,7 @@ func (x *Acknowledgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Acknowledgement.ProtoReflect.Descriptor instead.
 func (*Acknowledgement) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{25}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Acknowledgement) GetWho() string {
@@ -2678,7 +2977,7 @@ type AcknowledgeAnomalyRequest struct {
 
 func (x *AcknowledgeAnomalyRequest) Reset() {
 	*x = AcknowledgeAnomalyRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[26]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2690,7 +2989,7 @@ func (x *AcknowledgeAnomalyRequest) String() string {
 func (*AcknowledgeAnomalyRequest) ProtoMessage() {}
 
 func (x *AcknowledgeAnomalyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[26]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2703,7 +3002,7 @@ func (x *AcknowledgeAnomalyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeAnomalyRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeAnomalyRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{26}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AcknowledgeAnomalyRequest) GetId() string {
@@ -2743,7 +3042,7 @@ type UnacknowledgeAnomalyRequest struct {
 
 func (x *UnacknowledgeAnomalyRequest) Reset() {
 	*x = UnacknowledgeAnomalyRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[27]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2755,7 +3054,7 @@ func (x *UnacknowledgeAnomalyRequest) String() string {
 func (*UnacknowledgeAnomalyRequest) ProtoMessage() {}
 
 func (x *UnacknowledgeAnomalyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[27]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2768,7 +3067,7 @@ func (x *UnacknowledgeAnomalyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnacknowledgeAnomalyRequest.ProtoReflect.Descriptor instead.
 func (*UnacknowledgeAnomalyRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{27}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *UnacknowledgeAnomalyRequest) GetId() string {
@@ -2786,7 +3085,7 @@ type ListRulesRequest struct {
 
 func (x *ListRulesRequest) Reset() {
 	*x = ListRulesRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[28]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2798,7 +3097,7 @@ func (x *ListRulesRequest) String() string {
 func (*ListRulesRequest) ProtoMessage() {}
 
 func (x *ListRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[28]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2811,7 +3110,7 @@ func (x *ListRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRulesRequest.ProtoReflect.Descriptor instead.
 func (*ListRulesRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{28}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{30}
 }
 
 type ListRulesResponse struct {
@@ -2824,7 +3123,7 @@ type ListRulesResponse struct {
 
 func (x *ListRulesResponse) Reset() {
 	*x = ListRulesResponse{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[29]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2836,7 +3135,7 @@ func (x *ListRulesResponse) String() string {
 func (*ListRulesResponse) ProtoMessage() {}
 
 func (x *ListRulesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[29]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2849,7 +3148,7 @@ func (x *ListRulesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRulesResponse.ProtoReflect.Descriptor instead.
 func (*ListRulesResponse) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{29}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListRulesResponse) GetSources() []*RuleSource {
@@ -2884,7 +3183,7 @@ type RuleSource struct {
 
 func (x *RuleSource) Reset() {
 	*x = RuleSource{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[30]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2896,7 +3195,7 @@ func (x *RuleSource) String() string {
 func (*RuleSource) ProtoMessage() {}
 
 func (x *RuleSource) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[30]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2909,7 +3208,7 @@ func (x *RuleSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleSource.ProtoReflect.Descriptor instead.
 func (*RuleSource) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{30}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RuleSource) GetName() string {
@@ -2960,7 +3259,7 @@ type RuleGroup struct {
 
 func (x *RuleGroup) Reset() {
 	*x = RuleGroup{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[31]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2972,7 +3271,7 @@ func (x *RuleGroup) String() string {
 func (*RuleGroup) ProtoMessage() {}
 
 func (x *RuleGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[31]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2985,7 +3284,7 @@ func (x *RuleGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleGroup.ProtoReflect.Descriptor instead.
 func (*RuleGroup) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{31}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RuleGroup) GetName() string {
@@ -3044,7 +3343,7 @@ type Rule struct {
 
 func (x *Rule) Reset() {
 	*x = Rule{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[32]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3056,7 +3355,7 @@ func (x *Rule) String() string {
 func (*Rule) ProtoMessage() {}
 
 func (x *Rule) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[32]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3069,7 +3368,7 @@ func (x *Rule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rule.ProtoReflect.Descriptor instead.
 func (*Rule) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{32}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Rule) GetName() string {
@@ -3154,7 +3453,7 @@ type PutRulesRequest struct {
 
 func (x *PutRulesRequest) Reset() {
 	*x = PutRulesRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[33]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3166,7 +3465,7 @@ func (x *PutRulesRequest) String() string {
 func (*PutRulesRequest) ProtoMessage() {}
 
 func (x *PutRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[33]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3179,7 +3478,7 @@ func (x *PutRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutRulesRequest.ProtoReflect.Descriptor instead.
 func (*PutRulesRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{33}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PutRulesRequest) GetName() string {
@@ -3208,7 +3507,7 @@ type PutRulesResponse struct {
 
 func (x *PutRulesResponse) Reset() {
 	*x = PutRulesResponse{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[34]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3220,7 +3519,7 @@ func (x *PutRulesResponse) String() string {
 func (*PutRulesResponse) ProtoMessage() {}
 
 func (x *PutRulesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[34]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3233,7 +3532,7 @@ func (x *PutRulesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutRulesResponse.ProtoReflect.Descriptor instead.
 func (*PutRulesResponse) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{34}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PutRulesResponse) GetGroups() uint32 {
@@ -3266,7 +3565,7 @@ type DeleteRulesRequest struct {
 
 func (x *DeleteRulesRequest) Reset() {
 	*x = DeleteRulesRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[35]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3278,7 +3577,7 @@ func (x *DeleteRulesRequest) String() string {
 func (*DeleteRulesRequest) ProtoMessage() {}
 
 func (x *DeleteRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[35]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3291,7 +3590,7 @@ func (x *DeleteRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRulesRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRulesRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{35}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *DeleteRulesRequest) GetName() string {
@@ -3309,7 +3608,7 @@ type DeleteRulesResponse struct {
 
 func (x *DeleteRulesResponse) Reset() {
 	*x = DeleteRulesResponse{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[36]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3321,7 +3620,7 @@ func (x *DeleteRulesResponse) String() string {
 func (*DeleteRulesResponse) ProtoMessage() {}
 
 func (x *DeleteRulesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[36]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3334,7 +3633,7 @@ func (x *DeleteRulesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRulesResponse.ProtoReflect.Descriptor instead.
 func (*DeleteRulesResponse) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{36}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{38}
 }
 
 type BackupRequest struct {
@@ -3345,7 +3644,7 @@ type BackupRequest struct {
 
 func (x *BackupRequest) Reset() {
 	*x = BackupRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[37]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3357,7 +3656,7 @@ func (x *BackupRequest) String() string {
 func (*BackupRequest) ProtoMessage() {}
 
 func (x *BackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[37]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3370,7 +3669,7 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{37}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{39}
 }
 
 type BackupPart struct {
@@ -3382,7 +3681,7 @@ type BackupPart struct {
 
 func (x *BackupPart) Reset() {
 	*x = BackupPart{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[38]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3394,7 +3693,7 @@ func (x *BackupPart) String() string {
 func (*BackupPart) ProtoMessage() {}
 
 func (x *BackupPart) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[38]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3407,7 +3706,7 @@ func (x *BackupPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupPart.ProtoReflect.Descriptor instead.
 func (*BackupPart) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{38}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *BackupPart) GetData() []byte {
@@ -3430,7 +3729,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[39]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3442,7 +3741,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[39]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3455,7 +3754,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{39}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Evidence) GetTime() *timestamppb.Timestamp {
@@ -3494,16 +3793,19 @@ func (x *Evidence) GetUnit() string {
 }
 
 type SearchRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Text  string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	Limit uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Unless given, among what is there now. Else among what there was within this time.
+	From          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	To            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[40]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3515,7 +3817,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[40]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3528,7 +3830,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{40}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SearchRequest) GetText() string {
@@ -3545,6 +3847,20 @@ func (x *SearchRequest) GetLimit() uint32 {
 	return 0
 }
 
+func (x *SearchRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
 type SearchResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Hits          []*Hit                 `protobuf:"bytes,1,rep,name=hits,proto3" json:"hits,omitempty"`
@@ -3554,7 +3870,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[41]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3566,7 +3882,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[41]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3579,7 +3895,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{41}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SearchResponse) GetHits() []*Hit {
@@ -3603,7 +3919,7 @@ type Hit struct {
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[42]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3615,7 +3931,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_aeolus_query_v1_query_proto_msgTypes[42]
+	mi := &file_aeolus_query_v1_query_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3628,7 +3944,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{42}
+	return file_aeolus_query_v1_query_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Hit) GetKind() string {
@@ -3671,7 +3987,7 @@ var File_aeolus_query_v1_query_proto protoreflect.FileDescriptor
 const file_aeolus_query_v1_query_proto_rawDesc = "" +
 	"\n" +
 	"\x1baeolus/query/v1/query.proto\x12\x0faeolus.query.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
-	"\x10GetStatusRequest\"\xd1\x03\n" +
+	"\x10GetStatusRequest\"\x85\x04\n" +
 	"\x06Status\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x124\n" +
@@ -3685,7 +4001,22 @@ const file_aeolus_query_v1_query_proto_rawDesc = "" +
 	"\blearning\x18\n" +
 	" \x01(\bR\blearning\x12.\n" +
 	"\x06stages\x18\v \x03(\v2\x16.aeolus.query.v1.StageR\x06stages\x123\n" +
-	"\ahistory\x18\f \x01(\v2\x19.google.protobuf.DurationR\ahistory\"\xfa\x02\n" +
+	"\ahistory\x18\f \x01(\v2\x19.google.protobuf.DurationR\ahistory\x122\n" +
+	"\aarchive\x18\x14 \x01(\v2\x18.aeolus.query.v1.HistoryR\aarchive\"\xbd\x02\n" +
+	"\aHistory\x122\n" +
+	"\x06oldest\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x06oldest\x122\n" +
+	"\x06newest\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06newest\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x1b\n" +
+	"\tmax_bytes\x18\x04 \x01(\x04R\bmaxBytes\x122\n" +
+	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x129\n" +
+	"\n" +
+	"resolution\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"resolution\x12(\n" +
+	"\x04gaps\x18\a \x03(\v2\x14.aeolus.query.v1.GapR\x04gaps\"y\n" +
+	"\x03Gap\x12.\n" +
+	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xfa\x02\n" +
 	"\x05Agent\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x19\n" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x18\n" +
@@ -3737,14 +4068,15 @@ const file_aeolus_query_v1_query_proto_rawDesc = "" +
 	"\x05focus\x18\x04 \x03(\tR\x05focus\x12\x12\n" +
 	"\x04hops\x18\x05 \x01(\rR\x04hops\x12\x1b\n" +
 	"\tmax_nodes\x18\x06 \x01(\rR\bmaxNodes\x12\x19\n" +
-	"\bgroup_by\x18\a \x01(\tR\agroupBy\"\xff\x01\n" +
+	"\bgroup_by\x18\a \x01(\tR\agroupBy\"\xa9\x02\n" +
 	"\x05Graph\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x121\n" +
 	"\x06window\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06window\x12+\n" +
 	"\x05nodes\x18\x03 \x03(\v2\x15.aeolus.query.v1.NodeR\x05nodes\x12+\n" +
 	"\x05edges\x18\x04 \x03(\v2\x15.aeolus.query.v1.EdgeR\x05edges\x12!\n" +
 	"\fhidden_nodes\x18\x05 \x01(\rR\vhiddenNodes\x12\x1a\n" +
-	"\brevision\x18\x06 \x01(\x04R\brevision\"\xd4\x03\n" +
+	"\brevision\x18\x06 \x01(\x04R\brevision\x12(\n" +
+	"\x04gaps\x18\a \x03(\v2\x14.aeolus.query.v1.GapR\x04gaps\"\xd4\x03\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -3832,22 +4164,30 @@ const file_aeolus_query_v1_query_proto_rawDesc = "" +
 	"\aedge_id\x18\x01 \x01(\tR\x06edgeId\x12.\n" +
 	"\x04from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12-\n" +
-	"\x04step\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04step\"K\n" +
+	"\x04step\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x04step\"\xa4\x01\n" +
 	"\x06Series\x12\x14\n" +
 	"\x05times\x18\x01 \x03(\x01R\x05times\x12+\n" +
-	"\x05lines\x18\x02 \x03(\v2\x15.aeolus.query.v1.LineR\x05lines\"F\n" +
+	"\x05lines\x18\x02 \x03(\v2\x15.aeolus.query.v1.LineR\x05lines\x12-\n" +
+	"\x04step\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04step\x12(\n" +
+	"\x04gaps\x18\x04 \x03(\v2\x14.aeolus.query.v1.GapR\x04gaps\"F\n" +
 	"\x04Line\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x16\n" +
-	"\x06values\x18\x03 \x03(\x01R\x06values\"\x8f\x01\n" +
+	"\x06values\x18\x03 \x03(\x01R\x06values\"\x8a\x02\n" +
 	"\x16ListConnectionsRequest\x12/\n" +
 	"\x06filter\x18\x01 \x01(\v2\x17.aeolus.query.v1.FilterR\x06filter\x12\x16\n" +
 	"\x06closed\x18\x02 \x01(\bR\x06closed\x12\x16\n" +
 	"\x06failed\x18\x03 \x01(\bR\x06failed\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\rR\x05limit\"v\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\x12.\n" +
+	"\x04from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\a \x01(\tR\tpageToken\"\xc8\x01\n" +
 	"\x17ListConnectionsResponse\x12=\n" +
 	"\vconnections\x18\x01 \x03(\v2\x1b.aeolus.query.v1.ConnectionR\vconnections\x12\x1c\n" +
-	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\xf5\a\n" +
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12(\n" +
+	"\x04gaps\x18\x04 \x03(\v2\x14.aeolus.query.v1.GapR\x04gaps\"\xf5\a\n" +
 	"\n" +
 	"Connection\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
@@ -3885,14 +4225,19 @@ const file_aeolus_query_v1_query_proto_rawDesc = "" +
 	"\x0fresets_received\x18\x1a \x01(\rR\x0eresetsReceivedB\x17\n" +
 	"\x15_smoothed_rtt_secondsB\x12\n" +
 	"\x10_min_rtt_secondsB\x14\n" +
-	"\x12_handshake_seconds\"\xa2\x01\n" +
+	"\x12_handshake_seconds\"\xed\x01\n" +
 	"\x11ListEventsRequest\x12/\n" +
 	"\x06filter\x18\x01 \x01(\v2\x17.aeolus.query.v1.FilterR\x06filter\x12\x14\n" +
 	"\x05kinds\x18\x02 \x03(\tR\x05kinds\x120\n" +
 	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\rR\x05limit\"D\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\x12*\n" +
+	"\x02to\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x06 \x01(\tR\tpageToken\"\x96\x01\n" +
 	"\x12ListEventsResponse\x12.\n" +
-	"\x06events\x18\x01 \x03(\v2\x16.aeolus.query.v1.EventR\x06events\"\xb0\x04\n" +
+	"\x06events\x18\x01 \x03(\v2\x16.aeolus.query.v1.EventR\x06events\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12(\n" +
+	"\x04gaps\x18\x03 \x03(\v2\x14.aeolus.query.v1.GapR\x04gaps\"\xb0\x04\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
@@ -3916,15 +4261,19 @@ const file_aeolus_query_v1_query_proto_rawDesc = "" +
 	"attributes\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcf\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xee\x01\n" +
 	"\x14ListAnomaliesRequest\x12/\n" +
 	"\x06filter\x18\x01 \x01(\v2\x17.aeolus.query.v1.FilterR\x06filter\x12\x14\n" +
 	"\x05ended\x18\x02 \x01(\bR\x05ended\x12\x14\n" +
 	"\x05limit\x18\x03 \x01(\rR\x05limit\x12.\n" +
 	"\x04from\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
-	"\x02to\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"O\n" +
+	"\x02to\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x06 \x01(\tR\tpageToken\"\xa1\x01\n" +
 	"\x15ListAnomaliesResponse\x126\n" +
-	"\tanomalies\x18\x01 \x03(\v2\x18.aeolus.query.v1.AnomalyR\tanomalies\"\xfe\x05\n" +
+	"\tanomalies\x18\x01 \x03(\v2\x18.aeolus.query.v1.AnomalyR\tanomalies\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12(\n" +
+	"\x04gaps\x18\x03 \x03(\v2\x14.aeolus.query.v1.GapR\x04gaps\"\xfe\x05\n" +
 	"\aAnomaly\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x123\n" +
@@ -4013,10 +4362,12 @@ const file_aeolus_query_v1_query_proto_rawDesc = "" +
 	"\x05usual\x18\x04 \x01(\x01H\x01R\x05usual\x88\x01\x01\x12\x12\n" +
 	"\x04unit\x18\x05 \x01(\tR\x04unitB\b\n" +
 	"\x06_valueB\b\n" +
-	"\x06_usual\"9\n" +
+	"\x06_usual\"\x95\x01\n" +
 	"\rSearchRequest\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\rR\x05limit\":\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12.\n" +
+	"\x04from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\":\n" +
 	"\x0eSearchResponse\x12(\n" +
 	"\x04hits\x18\x01 \x03(\v2\x14.aeolus.query.v1.HitR\x04hits\"\x8c\x01\n" +
 	"\x03Hit\x12\x12\n" +
@@ -4065,166 +4416,187 @@ func file_aeolus_query_v1_query_proto_rawDescGZIP() []byte {
 }
 
 var file_aeolus_query_v1_query_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_aeolus_query_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_aeolus_query_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_aeolus_query_v1_query_proto_goTypes = []any{
 	(Health)(0),                         // 0: aeolus.query.v1.Health
 	(*GetStatusRequest)(nil),            // 1: aeolus.query.v1.GetStatusRequest
 	(*Status)(nil),                      // 2: aeolus.query.v1.Status
-	(*Agent)(nil),                       // 3: aeolus.query.v1.Agent
-	(*Feature)(nil),                     // 4: aeolus.query.v1.Feature
-	(*Assignment)(nil),                  // 5: aeolus.query.v1.Assignment
-	(*Stage)(nil),                       // 6: aeolus.query.v1.Stage
-	(*Filter)(nil),                      // 7: aeolus.query.v1.Filter
-	(*GetGraphRequest)(nil),             // 8: aeolus.query.v1.GetGraphRequest
-	(*Graph)(nil),                       // 9: aeolus.query.v1.Graph
-	(*Node)(nil),                        // 10: aeolus.query.v1.Node
-	(*Instance)(nil),                    // 11: aeolus.query.v1.Instance
-	(*Edge)(nil),                        // 12: aeolus.query.v1.Edge
-	(*Figures)(nil),                     // 13: aeolus.query.v1.Figures
-	(*GetSeriesRequest)(nil),            // 14: aeolus.query.v1.GetSeriesRequest
-	(*Series)(nil),                      // 15: aeolus.query.v1.Series
-	(*Line)(nil),                        // 16: aeolus.query.v1.Line
-	(*ListConnectionsRequest)(nil),      // 17: aeolus.query.v1.ListConnectionsRequest
-	(*ListConnectionsResponse)(nil),     // 18: aeolus.query.v1.ListConnectionsResponse
-	(*Connection)(nil),                  // 19: aeolus.query.v1.Connection
-	(*ListEventsRequest)(nil),           // 20: aeolus.query.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),          // 21: aeolus.query.v1.ListEventsResponse
-	(*Event)(nil),                       // 22: aeolus.query.v1.Event
-	(*ListAnomaliesRequest)(nil),        // 23: aeolus.query.v1.ListAnomaliesRequest
-	(*ListAnomaliesResponse)(nil),       // 24: aeolus.query.v1.ListAnomaliesResponse
-	(*Anomaly)(nil),                     // 25: aeolus.query.v1.Anomaly
-	(*Acknowledgement)(nil),             // 26: aeolus.query.v1.Acknowledgement
-	(*AcknowledgeAnomalyRequest)(nil),   // 27: aeolus.query.v1.AcknowledgeAnomalyRequest
-	(*UnacknowledgeAnomalyRequest)(nil), // 28: aeolus.query.v1.UnacknowledgeAnomalyRequest
-	(*ListRulesRequest)(nil),            // 29: aeolus.query.v1.ListRulesRequest
-	(*ListRulesResponse)(nil),           // 30: aeolus.query.v1.ListRulesResponse
-	(*RuleSource)(nil),                  // 31: aeolus.query.v1.RuleSource
-	(*RuleGroup)(nil),                   // 32: aeolus.query.v1.RuleGroup
-	(*Rule)(nil),                        // 33: aeolus.query.v1.Rule
-	(*PutRulesRequest)(nil),             // 34: aeolus.query.v1.PutRulesRequest
-	(*PutRulesResponse)(nil),            // 35: aeolus.query.v1.PutRulesResponse
-	(*DeleteRulesRequest)(nil),          // 36: aeolus.query.v1.DeleteRulesRequest
-	(*DeleteRulesResponse)(nil),         // 37: aeolus.query.v1.DeleteRulesResponse
-	(*BackupRequest)(nil),               // 38: aeolus.query.v1.BackupRequest
-	(*BackupPart)(nil),                  // 39: aeolus.query.v1.BackupPart
-	(*Evidence)(nil),                    // 40: aeolus.query.v1.Evidence
-	(*SearchRequest)(nil),               // 41: aeolus.query.v1.SearchRequest
-	(*SearchResponse)(nil),              // 42: aeolus.query.v1.SearchResponse
-	(*Hit)(nil),                         // 43: aeolus.query.v1.Hit
-	nil,                                 // 44: aeolus.query.v1.Stage.DroppedEntry
-	nil,                                 // 45: aeolus.query.v1.Node.EvidenceEntry
-	nil,                                 // 46: aeolus.query.v1.Figures.FailuresPerSecondEntry
-	nil,                                 // 47: aeolus.query.v1.Event.AttributesEntry
-	nil,                                 // 48: aeolus.query.v1.Anomaly.LabelsEntry
-	(*timestamppb.Timestamp)(nil),       // 49: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 50: google.protobuf.Duration
+	(*History)(nil),                     // 3: aeolus.query.v1.History
+	(*Gap)(nil),                         // 4: aeolus.query.v1.Gap
+	(*Agent)(nil),                       // 5: aeolus.query.v1.Agent
+	(*Feature)(nil),                     // 6: aeolus.query.v1.Feature
+	(*Assignment)(nil),                  // 7: aeolus.query.v1.Assignment
+	(*Stage)(nil),                       // 8: aeolus.query.v1.Stage
+	(*Filter)(nil),                      // 9: aeolus.query.v1.Filter
+	(*GetGraphRequest)(nil),             // 10: aeolus.query.v1.GetGraphRequest
+	(*Graph)(nil),                       // 11: aeolus.query.v1.Graph
+	(*Node)(nil),                        // 12: aeolus.query.v1.Node
+	(*Instance)(nil),                    // 13: aeolus.query.v1.Instance
+	(*Edge)(nil),                        // 14: aeolus.query.v1.Edge
+	(*Figures)(nil),                     // 15: aeolus.query.v1.Figures
+	(*GetSeriesRequest)(nil),            // 16: aeolus.query.v1.GetSeriesRequest
+	(*Series)(nil),                      // 17: aeolus.query.v1.Series
+	(*Line)(nil),                        // 18: aeolus.query.v1.Line
+	(*ListConnectionsRequest)(nil),      // 19: aeolus.query.v1.ListConnectionsRequest
+	(*ListConnectionsResponse)(nil),     // 20: aeolus.query.v1.ListConnectionsResponse
+	(*Connection)(nil),                  // 21: aeolus.query.v1.Connection
+	(*ListEventsRequest)(nil),           // 22: aeolus.query.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),          // 23: aeolus.query.v1.ListEventsResponse
+	(*Event)(nil),                       // 24: aeolus.query.v1.Event
+	(*ListAnomaliesRequest)(nil),        // 25: aeolus.query.v1.ListAnomaliesRequest
+	(*ListAnomaliesResponse)(nil),       // 26: aeolus.query.v1.ListAnomaliesResponse
+	(*Anomaly)(nil),                     // 27: aeolus.query.v1.Anomaly
+	(*Acknowledgement)(nil),             // 28: aeolus.query.v1.Acknowledgement
+	(*AcknowledgeAnomalyRequest)(nil),   // 29: aeolus.query.v1.AcknowledgeAnomalyRequest
+	(*UnacknowledgeAnomalyRequest)(nil), // 30: aeolus.query.v1.UnacknowledgeAnomalyRequest
+	(*ListRulesRequest)(nil),            // 31: aeolus.query.v1.ListRulesRequest
+	(*ListRulesResponse)(nil),           // 32: aeolus.query.v1.ListRulesResponse
+	(*RuleSource)(nil),                  // 33: aeolus.query.v1.RuleSource
+	(*RuleGroup)(nil),                   // 34: aeolus.query.v1.RuleGroup
+	(*Rule)(nil),                        // 35: aeolus.query.v1.Rule
+	(*PutRulesRequest)(nil),             // 36: aeolus.query.v1.PutRulesRequest
+	(*PutRulesResponse)(nil),            // 37: aeolus.query.v1.PutRulesResponse
+	(*DeleteRulesRequest)(nil),          // 38: aeolus.query.v1.DeleteRulesRequest
+	(*DeleteRulesResponse)(nil),         // 39: aeolus.query.v1.DeleteRulesResponse
+	(*BackupRequest)(nil),               // 40: aeolus.query.v1.BackupRequest
+	(*BackupPart)(nil),                  // 41: aeolus.query.v1.BackupPart
+	(*Evidence)(nil),                    // 42: aeolus.query.v1.Evidence
+	(*SearchRequest)(nil),               // 43: aeolus.query.v1.SearchRequest
+	(*SearchResponse)(nil),              // 44: aeolus.query.v1.SearchResponse
+	(*Hit)(nil),                         // 45: aeolus.query.v1.Hit
+	nil,                                 // 46: aeolus.query.v1.Stage.DroppedEntry
+	nil,                                 // 47: aeolus.query.v1.Node.EvidenceEntry
+	nil,                                 // 48: aeolus.query.v1.Figures.FailuresPerSecondEntry
+	nil,                                 // 49: aeolus.query.v1.Event.AttributesEntry
+	nil,                                 // 50: aeolus.query.v1.Anomaly.LabelsEntry
+	(*timestamppb.Timestamp)(nil),       // 51: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 52: google.protobuf.Duration
 }
 var file_aeolus_query_v1_query_proto_depIdxs = []int32{
-	49, // 0: aeolus.query.v1.Status.started:type_name -> google.protobuf.Timestamp
-	49, // 1: aeolus.query.v1.Status.now:type_name -> google.protobuf.Timestamp
-	3,  // 2: aeolus.query.v1.Status.agents:type_name -> aeolus.query.v1.Agent
-	6,  // 3: aeolus.query.v1.Status.stages:type_name -> aeolus.query.v1.Stage
-	50, // 4: aeolus.query.v1.Status.history:type_name -> google.protobuf.Duration
-	49, // 5: aeolus.query.v1.Agent.last_seen:type_name -> google.protobuf.Timestamp
-	4,  // 6: aeolus.query.v1.Agent.features:type_name -> aeolus.query.v1.Feature
-	5,  // 7: aeolus.query.v1.Agent.assignments:type_name -> aeolus.query.v1.Assignment
-	6,  // 8: aeolus.query.v1.Agent.stages:type_name -> aeolus.query.v1.Stage
-	44, // 9: aeolus.query.v1.Stage.dropped:type_name -> aeolus.query.v1.Stage.DroppedEntry
-	7,  // 10: aeolus.query.v1.GetGraphRequest.filter:type_name -> aeolus.query.v1.Filter
-	49, // 11: aeolus.query.v1.GetGraphRequest.at:type_name -> google.protobuf.Timestamp
-	50, // 12: aeolus.query.v1.GetGraphRequest.window:type_name -> google.protobuf.Duration
-	49, // 13: aeolus.query.v1.Graph.at:type_name -> google.protobuf.Timestamp
-	50, // 14: aeolus.query.v1.Graph.window:type_name -> google.protobuf.Duration
-	10, // 15: aeolus.query.v1.Graph.nodes:type_name -> aeolus.query.v1.Node
-	12, // 16: aeolus.query.v1.Graph.edges:type_name -> aeolus.query.v1.Edge
-	11, // 17: aeolus.query.v1.Node.instances:type_name -> aeolus.query.v1.Instance
-	0,  // 18: aeolus.query.v1.Node.health:type_name -> aeolus.query.v1.Health
-	45, // 19: aeolus.query.v1.Node.evidence:type_name -> aeolus.query.v1.Node.EvidenceEntry
-	49, // 20: aeolus.query.v1.Instance.last_seen:type_name -> google.protobuf.Timestamp
-	0,  // 21: aeolus.query.v1.Edge.health:type_name -> aeolus.query.v1.Health
-	13, // 22: aeolus.query.v1.Edge.figures:type_name -> aeolus.query.v1.Figures
-	49, // 23: aeolus.query.v1.Edge.first_seen:type_name -> google.protobuf.Timestamp
-	49, // 24: aeolus.query.v1.Edge.last_seen:type_name -> google.protobuf.Timestamp
-	46, // 25: aeolus.query.v1.Figures.failures_per_second:type_name -> aeolus.query.v1.Figures.FailuresPerSecondEntry
-	49, // 26: aeolus.query.v1.GetSeriesRequest.from:type_name -> google.protobuf.Timestamp
-	49, // 27: aeolus.query.v1.GetSeriesRequest.to:type_name -> google.protobuf.Timestamp
-	50, // 28: aeolus.query.v1.GetSeriesRequest.step:type_name -> google.protobuf.Duration
-	16, // 29: aeolus.query.v1.Series.lines:type_name -> aeolus.query.v1.Line
-	7,  // 30: aeolus.query.v1.ListConnectionsRequest.filter:type_name -> aeolus.query.v1.Filter
-	19, // 31: aeolus.query.v1.ListConnectionsResponse.connections:type_name -> aeolus.query.v1.Connection
-	49, // 32: aeolus.query.v1.Connection.opened:type_name -> google.protobuf.Timestamp
-	49, // 33: aeolus.query.v1.Connection.closed:type_name -> google.protobuf.Timestamp
-	7,  // 34: aeolus.query.v1.ListEventsRequest.filter:type_name -> aeolus.query.v1.Filter
-	49, // 35: aeolus.query.v1.ListEventsRequest.since:type_name -> google.protobuf.Timestamp
-	22, // 36: aeolus.query.v1.ListEventsResponse.events:type_name -> aeolus.query.v1.Event
-	49, // 37: aeolus.query.v1.Event.time:type_name -> google.protobuf.Timestamp
-	50, // 38: aeolus.query.v1.Event.latency:type_name -> google.protobuf.Duration
-	47, // 39: aeolus.query.v1.Event.attributes:type_name -> aeolus.query.v1.Event.AttributesEntry
-	7,  // 40: aeolus.query.v1.ListAnomaliesRequest.filter:type_name -> aeolus.query.v1.Filter
-	49, // 41: aeolus.query.v1.ListAnomaliesRequest.from:type_name -> google.protobuf.Timestamp
-	49, // 42: aeolus.query.v1.ListAnomaliesRequest.to:type_name -> google.protobuf.Timestamp
-	25, // 43: aeolus.query.v1.ListAnomaliesResponse.anomalies:type_name -> aeolus.query.v1.Anomaly
-	0,  // 44: aeolus.query.v1.Anomaly.severity:type_name -> aeolus.query.v1.Health
-	49, // 45: aeolus.query.v1.Anomaly.opened:type_name -> google.protobuf.Timestamp
-	49, // 46: aeolus.query.v1.Anomaly.closed:type_name -> google.protobuf.Timestamp
-	49, // 47: aeolus.query.v1.Anomaly.changed:type_name -> google.protobuf.Timestamp
-	40, // 48: aeolus.query.v1.Anomaly.evidence:type_name -> aeolus.query.v1.Evidence
-	50, // 49: aeolus.query.v1.Anomaly.detection:type_name -> google.protobuf.Duration
-	26, // 50: aeolus.query.v1.Anomaly.acknowledgement:type_name -> aeolus.query.v1.Acknowledgement
-	48, // 51: aeolus.query.v1.Anomaly.labels:type_name -> aeolus.query.v1.Anomaly.LabelsEntry
-	49, // 52: aeolus.query.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
-	49, // 53: aeolus.query.v1.Acknowledgement.until:type_name -> google.protobuf.Timestamp
-	50, // 54: aeolus.query.v1.AcknowledgeAnomalyRequest.for:type_name -> google.protobuf.Duration
-	31, // 55: aeolus.query.v1.ListRulesResponse.sources:type_name -> aeolus.query.v1.RuleSource
-	32, // 56: aeolus.query.v1.ListRulesResponse.groups:type_name -> aeolus.query.v1.RuleGroup
-	49, // 57: aeolus.query.v1.RuleSource.changed:type_name -> google.protobuf.Timestamp
-	50, // 58: aeolus.query.v1.RuleGroup.interval:type_name -> google.protobuf.Duration
-	33, // 59: aeolus.query.v1.RuleGroup.rules:type_name -> aeolus.query.v1.Rule
-	49, // 60: aeolus.query.v1.RuleGroup.evaluated:type_name -> google.protobuf.Timestamp
-	50, // 61: aeolus.query.v1.Rule.for:type_name -> google.protobuf.Duration
-	50, // 62: aeolus.query.v1.Rule.took:type_name -> google.protobuf.Duration
-	49, // 63: aeolus.query.v1.Evidence.time:type_name -> google.protobuf.Timestamp
-	43, // 64: aeolus.query.v1.SearchResponse.hits:type_name -> aeolus.query.v1.Hit
-	0,  // 65: aeolus.query.v1.Hit.health:type_name -> aeolus.query.v1.Health
-	1,  // 66: aeolus.query.v1.QueryService.GetStatus:input_type -> aeolus.query.v1.GetStatusRequest
-	8,  // 67: aeolus.query.v1.QueryService.GetGraph:input_type -> aeolus.query.v1.GetGraphRequest
-	8,  // 68: aeolus.query.v1.QueryService.WatchGraph:input_type -> aeolus.query.v1.GetGraphRequest
-	14, // 69: aeolus.query.v1.QueryService.GetSeries:input_type -> aeolus.query.v1.GetSeriesRequest
-	17, // 70: aeolus.query.v1.QueryService.ListConnections:input_type -> aeolus.query.v1.ListConnectionsRequest
-	17, // 71: aeolus.query.v1.QueryService.WatchConnections:input_type -> aeolus.query.v1.ListConnectionsRequest
-	20, // 72: aeolus.query.v1.QueryService.ListEvents:input_type -> aeolus.query.v1.ListEventsRequest
-	20, // 73: aeolus.query.v1.QueryService.WatchEvents:input_type -> aeolus.query.v1.ListEventsRequest
-	23, // 74: aeolus.query.v1.QueryService.ListAnomalies:input_type -> aeolus.query.v1.ListAnomaliesRequest
-	23, // 75: aeolus.query.v1.QueryService.WatchAnomalies:input_type -> aeolus.query.v1.ListAnomaliesRequest
-	27, // 76: aeolus.query.v1.QueryService.AcknowledgeAnomaly:input_type -> aeolus.query.v1.AcknowledgeAnomalyRequest
-	28, // 77: aeolus.query.v1.QueryService.UnacknowledgeAnomaly:input_type -> aeolus.query.v1.UnacknowledgeAnomalyRequest
-	29, // 78: aeolus.query.v1.QueryService.ListRules:input_type -> aeolus.query.v1.ListRulesRequest
-	34, // 79: aeolus.query.v1.QueryService.PutRules:input_type -> aeolus.query.v1.PutRulesRequest
-	36, // 80: aeolus.query.v1.QueryService.DeleteRules:input_type -> aeolus.query.v1.DeleteRulesRequest
-	38, // 81: aeolus.query.v1.QueryService.Backup:input_type -> aeolus.query.v1.BackupRequest
-	41, // 82: aeolus.query.v1.QueryService.Search:input_type -> aeolus.query.v1.SearchRequest
-	2,  // 83: aeolus.query.v1.QueryService.GetStatus:output_type -> aeolus.query.v1.Status
-	9,  // 84: aeolus.query.v1.QueryService.GetGraph:output_type -> aeolus.query.v1.Graph
-	9,  // 85: aeolus.query.v1.QueryService.WatchGraph:output_type -> aeolus.query.v1.Graph
-	15, // 86: aeolus.query.v1.QueryService.GetSeries:output_type -> aeolus.query.v1.Series
-	18, // 87: aeolus.query.v1.QueryService.ListConnections:output_type -> aeolus.query.v1.ListConnectionsResponse
-	18, // 88: aeolus.query.v1.QueryService.WatchConnections:output_type -> aeolus.query.v1.ListConnectionsResponse
-	21, // 89: aeolus.query.v1.QueryService.ListEvents:output_type -> aeolus.query.v1.ListEventsResponse
-	21, // 90: aeolus.query.v1.QueryService.WatchEvents:output_type -> aeolus.query.v1.ListEventsResponse
-	24, // 91: aeolus.query.v1.QueryService.ListAnomalies:output_type -> aeolus.query.v1.ListAnomaliesResponse
-	24, // 92: aeolus.query.v1.QueryService.WatchAnomalies:output_type -> aeolus.query.v1.ListAnomaliesResponse
-	25, // 93: aeolus.query.v1.QueryService.AcknowledgeAnomaly:output_type -> aeolus.query.v1.Anomaly
-	25, // 94: aeolus.query.v1.QueryService.UnacknowledgeAnomaly:output_type -> aeolus.query.v1.Anomaly
-	30, // 95: aeolus.query.v1.QueryService.ListRules:output_type -> aeolus.query.v1.ListRulesResponse
-	35, // 96: aeolus.query.v1.QueryService.PutRules:output_type -> aeolus.query.v1.PutRulesResponse
-	37, // 97: aeolus.query.v1.QueryService.DeleteRules:output_type -> aeolus.query.v1.DeleteRulesResponse
-	39, // 98: aeolus.query.v1.QueryService.Backup:output_type -> aeolus.query.v1.BackupPart
-	42, // 99: aeolus.query.v1.QueryService.Search:output_type -> aeolus.query.v1.SearchResponse
-	83, // [83:100] is the sub-list for method output_type
-	66, // [66:83] is the sub-list for method input_type
-	66, // [66:66] is the sub-list for extension type_name
-	66, // [66:66] is the sub-list for extension extendee
-	0,  // [0:66] is the sub-list for field type_name
+	51,  // 0: aeolus.query.v1.Status.started:type_name -> google.protobuf.Timestamp
+	51,  // 1: aeolus.query.v1.Status.now:type_name -> google.protobuf.Timestamp
+	5,   // 2: aeolus.query.v1.Status.agents:type_name -> aeolus.query.v1.Agent
+	8,   // 3: aeolus.query.v1.Status.stages:type_name -> aeolus.query.v1.Stage
+	52,  // 4: aeolus.query.v1.Status.history:type_name -> google.protobuf.Duration
+	3,   // 5: aeolus.query.v1.Status.archive:type_name -> aeolus.query.v1.History
+	51,  // 6: aeolus.query.v1.History.oldest:type_name -> google.protobuf.Timestamp
+	51,  // 7: aeolus.query.v1.History.newest:type_name -> google.protobuf.Timestamp
+	52,  // 8: aeolus.query.v1.History.max_age:type_name -> google.protobuf.Duration
+	52,  // 9: aeolus.query.v1.History.resolution:type_name -> google.protobuf.Duration
+	4,   // 10: aeolus.query.v1.History.gaps:type_name -> aeolus.query.v1.Gap
+	51,  // 11: aeolus.query.v1.Gap.from:type_name -> google.protobuf.Timestamp
+	51,  // 12: aeolus.query.v1.Gap.to:type_name -> google.protobuf.Timestamp
+	51,  // 13: aeolus.query.v1.Agent.last_seen:type_name -> google.protobuf.Timestamp
+	6,   // 14: aeolus.query.v1.Agent.features:type_name -> aeolus.query.v1.Feature
+	7,   // 15: aeolus.query.v1.Agent.assignments:type_name -> aeolus.query.v1.Assignment
+	8,   // 16: aeolus.query.v1.Agent.stages:type_name -> aeolus.query.v1.Stage
+	46,  // 17: aeolus.query.v1.Stage.dropped:type_name -> aeolus.query.v1.Stage.DroppedEntry
+	9,   // 18: aeolus.query.v1.GetGraphRequest.filter:type_name -> aeolus.query.v1.Filter
+	51,  // 19: aeolus.query.v1.GetGraphRequest.at:type_name -> google.protobuf.Timestamp
+	52,  // 20: aeolus.query.v1.GetGraphRequest.window:type_name -> google.protobuf.Duration
+	51,  // 21: aeolus.query.v1.Graph.at:type_name -> google.protobuf.Timestamp
+	52,  // 22: aeolus.query.v1.Graph.window:type_name -> google.protobuf.Duration
+	12,  // 23: aeolus.query.v1.Graph.nodes:type_name -> aeolus.query.v1.Node
+	14,  // 24: aeolus.query.v1.Graph.edges:type_name -> aeolus.query.v1.Edge
+	4,   // 25: aeolus.query.v1.Graph.gaps:type_name -> aeolus.query.v1.Gap
+	13,  // 26: aeolus.query.v1.Node.instances:type_name -> aeolus.query.v1.Instance
+	0,   // 27: aeolus.query.v1.Node.health:type_name -> aeolus.query.v1.Health
+	47,  // 28: aeolus.query.v1.Node.evidence:type_name -> aeolus.query.v1.Node.EvidenceEntry
+	51,  // 29: aeolus.query.v1.Instance.last_seen:type_name -> google.protobuf.Timestamp
+	0,   // 30: aeolus.query.v1.Edge.health:type_name -> aeolus.query.v1.Health
+	15,  // 31: aeolus.query.v1.Edge.figures:type_name -> aeolus.query.v1.Figures
+	51,  // 32: aeolus.query.v1.Edge.first_seen:type_name -> google.protobuf.Timestamp
+	51,  // 33: aeolus.query.v1.Edge.last_seen:type_name -> google.protobuf.Timestamp
+	48,  // 34: aeolus.query.v1.Figures.failures_per_second:type_name -> aeolus.query.v1.Figures.FailuresPerSecondEntry
+	51,  // 35: aeolus.query.v1.GetSeriesRequest.from:type_name -> google.protobuf.Timestamp
+	51,  // 36: aeolus.query.v1.GetSeriesRequest.to:type_name -> google.protobuf.Timestamp
+	52,  // 37: aeolus.query.v1.GetSeriesRequest.step:type_name -> google.protobuf.Duration
+	18,  // 38: aeolus.query.v1.Series.lines:type_name -> aeolus.query.v1.Line
+	52,  // 39: aeolus.query.v1.Series.step:type_name -> google.protobuf.Duration
+	4,   // 40: aeolus.query.v1.Series.gaps:type_name -> aeolus.query.v1.Gap
+	9,   // 41: aeolus.query.v1.ListConnectionsRequest.filter:type_name -> aeolus.query.v1.Filter
+	51,  // 42: aeolus.query.v1.ListConnectionsRequest.from:type_name -> google.protobuf.Timestamp
+	51,  // 43: aeolus.query.v1.ListConnectionsRequest.to:type_name -> google.protobuf.Timestamp
+	21,  // 44: aeolus.query.v1.ListConnectionsResponse.connections:type_name -> aeolus.query.v1.Connection
+	4,   // 45: aeolus.query.v1.ListConnectionsResponse.gaps:type_name -> aeolus.query.v1.Gap
+	51,  // 46: aeolus.query.v1.Connection.opened:type_name -> google.protobuf.Timestamp
+	51,  // 47: aeolus.query.v1.Connection.closed:type_name -> google.protobuf.Timestamp
+	9,   // 48: aeolus.query.v1.ListEventsRequest.filter:type_name -> aeolus.query.v1.Filter
+	51,  // 49: aeolus.query.v1.ListEventsRequest.since:type_name -> google.protobuf.Timestamp
+	51,  // 50: aeolus.query.v1.ListEventsRequest.to:type_name -> google.protobuf.Timestamp
+	24,  // 51: aeolus.query.v1.ListEventsResponse.events:type_name -> aeolus.query.v1.Event
+	4,   // 52: aeolus.query.v1.ListEventsResponse.gaps:type_name -> aeolus.query.v1.Gap
+	51,  // 53: aeolus.query.v1.Event.time:type_name -> google.protobuf.Timestamp
+	52,  // 54: aeolus.query.v1.Event.latency:type_name -> google.protobuf.Duration
+	49,  // 55: aeolus.query.v1.Event.attributes:type_name -> aeolus.query.v1.Event.AttributesEntry
+	9,   // 56: aeolus.query.v1.ListAnomaliesRequest.filter:type_name -> aeolus.query.v1.Filter
+	51,  // 57: aeolus.query.v1.ListAnomaliesRequest.from:type_name -> google.protobuf.Timestamp
+	51,  // 58: aeolus.query.v1.ListAnomaliesRequest.to:type_name -> google.protobuf.Timestamp
+	27,  // 59: aeolus.query.v1.ListAnomaliesResponse.anomalies:type_name -> aeolus.query.v1.Anomaly
+	4,   // 60: aeolus.query.v1.ListAnomaliesResponse.gaps:type_name -> aeolus.query.v1.Gap
+	0,   // 61: aeolus.query.v1.Anomaly.severity:type_name -> aeolus.query.v1.Health
+	51,  // 62: aeolus.query.v1.Anomaly.opened:type_name -> google.protobuf.Timestamp
+	51,  // 63: aeolus.query.v1.Anomaly.closed:type_name -> google.protobuf.Timestamp
+	51,  // 64: aeolus.query.v1.Anomaly.changed:type_name -> google.protobuf.Timestamp
+	42,  // 65: aeolus.query.v1.Anomaly.evidence:type_name -> aeolus.query.v1.Evidence
+	52,  // 66: aeolus.query.v1.Anomaly.detection:type_name -> google.protobuf.Duration
+	28,  // 67: aeolus.query.v1.Anomaly.acknowledgement:type_name -> aeolus.query.v1.Acknowledgement
+	50,  // 68: aeolus.query.v1.Anomaly.labels:type_name -> aeolus.query.v1.Anomaly.LabelsEntry
+	51,  // 69: aeolus.query.v1.Acknowledgement.at:type_name -> google.protobuf.Timestamp
+	51,  // 70: aeolus.query.v1.Acknowledgement.until:type_name -> google.protobuf.Timestamp
+	52,  // 71: aeolus.query.v1.AcknowledgeAnomalyRequest.for:type_name -> google.protobuf.Duration
+	33,  // 72: aeolus.query.v1.ListRulesResponse.sources:type_name -> aeolus.query.v1.RuleSource
+	34,  // 73: aeolus.query.v1.ListRulesResponse.groups:type_name -> aeolus.query.v1.RuleGroup
+	51,  // 74: aeolus.query.v1.RuleSource.changed:type_name -> google.protobuf.Timestamp
+	52,  // 75: aeolus.query.v1.RuleGroup.interval:type_name -> google.protobuf.Duration
+	35,  // 76: aeolus.query.v1.RuleGroup.rules:type_name -> aeolus.query.v1.Rule
+	51,  // 77: aeolus.query.v1.RuleGroup.evaluated:type_name -> google.protobuf.Timestamp
+	52,  // 78: aeolus.query.v1.Rule.for:type_name -> google.protobuf.Duration
+	52,  // 79: aeolus.query.v1.Rule.took:type_name -> google.protobuf.Duration
+	51,  // 80: aeolus.query.v1.Evidence.time:type_name -> google.protobuf.Timestamp
+	51,  // 81: aeolus.query.v1.SearchRequest.from:type_name -> google.protobuf.Timestamp
+	51,  // 82: aeolus.query.v1.SearchRequest.to:type_name -> google.protobuf.Timestamp
+	45,  // 83: aeolus.query.v1.SearchResponse.hits:type_name -> aeolus.query.v1.Hit
+	0,   // 84: aeolus.query.v1.Hit.health:type_name -> aeolus.query.v1.Health
+	1,   // 85: aeolus.query.v1.QueryService.GetStatus:input_type -> aeolus.query.v1.GetStatusRequest
+	10,  // 86: aeolus.query.v1.QueryService.GetGraph:input_type -> aeolus.query.v1.GetGraphRequest
+	10,  // 87: aeolus.query.v1.QueryService.WatchGraph:input_type -> aeolus.query.v1.GetGraphRequest
+	16,  // 88: aeolus.query.v1.QueryService.GetSeries:input_type -> aeolus.query.v1.GetSeriesRequest
+	19,  // 89: aeolus.query.v1.QueryService.ListConnections:input_type -> aeolus.query.v1.ListConnectionsRequest
+	19,  // 90: aeolus.query.v1.QueryService.WatchConnections:input_type -> aeolus.query.v1.ListConnectionsRequest
+	22,  // 91: aeolus.query.v1.QueryService.ListEvents:input_type -> aeolus.query.v1.ListEventsRequest
+	22,  // 92: aeolus.query.v1.QueryService.WatchEvents:input_type -> aeolus.query.v1.ListEventsRequest
+	25,  // 93: aeolus.query.v1.QueryService.ListAnomalies:input_type -> aeolus.query.v1.ListAnomaliesRequest
+	25,  // 94: aeolus.query.v1.QueryService.WatchAnomalies:input_type -> aeolus.query.v1.ListAnomaliesRequest
+	29,  // 95: aeolus.query.v1.QueryService.AcknowledgeAnomaly:input_type -> aeolus.query.v1.AcknowledgeAnomalyRequest
+	30,  // 96: aeolus.query.v1.QueryService.UnacknowledgeAnomaly:input_type -> aeolus.query.v1.UnacknowledgeAnomalyRequest
+	31,  // 97: aeolus.query.v1.QueryService.ListRules:input_type -> aeolus.query.v1.ListRulesRequest
+	36,  // 98: aeolus.query.v1.QueryService.PutRules:input_type -> aeolus.query.v1.PutRulesRequest
+	38,  // 99: aeolus.query.v1.QueryService.DeleteRules:input_type -> aeolus.query.v1.DeleteRulesRequest
+	40,  // 100: aeolus.query.v1.QueryService.Backup:input_type -> aeolus.query.v1.BackupRequest
+	43,  // 101: aeolus.query.v1.QueryService.Search:input_type -> aeolus.query.v1.SearchRequest
+	2,   // 102: aeolus.query.v1.QueryService.GetStatus:output_type -> aeolus.query.v1.Status
+	11,  // 103: aeolus.query.v1.QueryService.GetGraph:output_type -> aeolus.query.v1.Graph
+	11,  // 104: aeolus.query.v1.QueryService.WatchGraph:output_type -> aeolus.query.v1.Graph
+	17,  // 105: aeolus.query.v1.QueryService.GetSeries:output_type -> aeolus.query.v1.Series
+	20,  // 106: aeolus.query.v1.QueryService.ListConnections:output_type -> aeolus.query.v1.ListConnectionsResponse
+	20,  // 107: aeolus.query.v1.QueryService.WatchConnections:output_type -> aeolus.query.v1.ListConnectionsResponse
+	23,  // 108: aeolus.query.v1.QueryService.ListEvents:output_type -> aeolus.query.v1.ListEventsResponse
+	23,  // 109: aeolus.query.v1.QueryService.WatchEvents:output_type -> aeolus.query.v1.ListEventsResponse
+	26,  // 110: aeolus.query.v1.QueryService.ListAnomalies:output_type -> aeolus.query.v1.ListAnomaliesResponse
+	26,  // 111: aeolus.query.v1.QueryService.WatchAnomalies:output_type -> aeolus.query.v1.ListAnomaliesResponse
+	27,  // 112: aeolus.query.v1.QueryService.AcknowledgeAnomaly:output_type -> aeolus.query.v1.Anomaly
+	27,  // 113: aeolus.query.v1.QueryService.UnacknowledgeAnomaly:output_type -> aeolus.query.v1.Anomaly
+	32,  // 114: aeolus.query.v1.QueryService.ListRules:output_type -> aeolus.query.v1.ListRulesResponse
+	37,  // 115: aeolus.query.v1.QueryService.PutRules:output_type -> aeolus.query.v1.PutRulesResponse
+	39,  // 116: aeolus.query.v1.QueryService.DeleteRules:output_type -> aeolus.query.v1.DeleteRulesResponse
+	41,  // 117: aeolus.query.v1.QueryService.Backup:output_type -> aeolus.query.v1.BackupPart
+	44,  // 118: aeolus.query.v1.QueryService.Search:output_type -> aeolus.query.v1.SearchResponse
+	102, // [102:119] is the sub-list for method output_type
+	85,  // [85:102] is the sub-list for method input_type
+	85,  // [85:85] is the sub-list for extension type_name
+	85,  // [85:85] is the sub-list for extension extendee
+	0,   // [0:85] is the sub-list for field type_name
 }
 
 func init() { file_aeolus_query_v1_query_proto_init() }
@@ -4232,16 +4604,16 @@ func file_aeolus_query_v1_query_proto_init() {
 	if File_aeolus_query_v1_query_proto != nil {
 		return
 	}
-	file_aeolus_query_v1_query_proto_msgTypes[12].OneofWrappers = []any{}
-	file_aeolus_query_v1_query_proto_msgTypes[18].OneofWrappers = []any{}
-	file_aeolus_query_v1_query_proto_msgTypes[39].OneofWrappers = []any{}
+	file_aeolus_query_v1_query_proto_msgTypes[14].OneofWrappers = []any{}
+	file_aeolus_query_v1_query_proto_msgTypes[20].OneofWrappers = []any{}
+	file_aeolus_query_v1_query_proto_msgTypes[41].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_aeolus_query_v1_query_proto_rawDesc), len(file_aeolus_query_v1_query_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   48,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -83,7 +83,7 @@ const (
 type QueryServiceClient interface {
 	// GetStatus: what is watched, by which agents, what was lost.
 	GetStatus(context.Context, *v1.GetStatusRequest) (*v1.Status, error)
-	// GetGraph: the map as it is now, or was at a time that is still held.
+	// GetGraph: the map as it is now, or was at a time that is still kept.
 	GetGraph(context.Context, *v1.GetGraphRequest) (*v1.Graph, error)
 	// WatchGraph sends the graph at once and then whenever it has changed, at most once a second.
 	WatchGraph(context.Context, *v1.GetGraphRequest) (*connect.ServerStreamForClient[v1.Graph], error)
@@ -396,7 +396,7 @@ func (c *queryServiceClient) Search(ctx context.Context, req *v1.SearchRequest) 
 type QueryServiceHandler interface {
 	// GetStatus: what is watched, by which agents, what was lost.
 	GetStatus(context.Context, *v1.GetStatusRequest) (*v1.Status, error)
-	// GetGraph: the map as it is now, or was at a time that is still held.
+	// GetGraph: the map as it is now, or was at a time that is still kept.
 	GetGraph(context.Context, *v1.GetGraphRequest) (*v1.Graph, error)
 	// WatchGraph sends the graph at once and then whenever it has changed, at most once a second.
 	WatchGraph(context.Context, *v1.GetGraphRequest, *connect.ServerStream[v1.Graph]) error

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file aeolus/query/v1/query.proto.
  */
 export const file_aeolus_query_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("ChthZW9sdXMvcXVlcnkvdjEvcXVlcnkucHJvdG8SD2Flb2x1cy5xdWVyeS52MSISChBHZXRTdGF0dXNSZXF1ZXN0It8CCgZTdGF0dXMSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEisKB3N0YXJ0ZWQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoGYWdlbnRzGAUgAygLMhYuYWVvbHVzLnF1ZXJ5LnYxLkFnZW50EhEKCXdvcmtsb2FkcxgGIAEoDRINCgVlZGdlcxgHIAEoDRIYChBvcGVuX2Nvbm5lY3Rpb25zGAggASgNEhYKDm9wZW5fYW5vbWFsaWVzGAkgASgNEhAKCGxlYXJuaW5nGAogASgIEiYKBnN0YWdlcxgLIAMoCzIWLmFlb2x1cy5xdWVyeS52MS5TdGFnZRIqCgdoaXN0b3J5GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIp8CCgVBZ2VudBIMCgRub2RlGAEgASgJEhAKCGFnZW50X2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAkSDgoGa2VybmVsGAQgASgJEg0KBXNjb3BlGAUgASgJEhEKCWNvbm5lY3RlZBgGIAEoCBItCglsYXN0X3NlZW4YByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKCGZlYXR1cmVzGAggAygLMhguYWVvbHVzLnF1ZXJ5LnYxLkZlYXR1cmUSMAoLYXNzaWdubWVudHMYCSADKAsyGy5hZW9sdXMucXVlcnkudjEuQXNzaWdubWVudBImCgZzdGFnZXMYCiADKAsyFi5hZW9sdXMucXVlcnkudjEuU3RhZ2UiSAoHRmVhdHVyZRIMCgRuYW1lGAEgASgJEg8KB3ZlcmRpY3QYAiABKAkSDQoFZXJyb3IYAyABKAkSDwoHd2l0aG91dBgEIAEoCSJ/CgpBc3NpZ25tZW50EgoKAmlkGAEgASgJEg0KBW93bmVyGAIgASgJEg0KBXN0YXRlGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIMCgRydW5zGAUgASgEEhMKC25hbm9zZWNvbmRzGAYgASgEEhQKDG1lbW9yeV9ieXRlcxgHIAEoBCKUAQoFU3RhZ2USDAoEbmFtZRgBIAEoCRIKCgJpbhgCIAEoBBILCgNvdXQYAyABKAQSNAoHZHJvcHBlZBgEIAMoCzIjLmFlb2x1cy5xdWVyeS52MS5TdGFnZS5Ecm9wcGVkRW50cnkaLgoMRHJvcHBlZEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEimgEKBkZpbHRlchIQCgh3b3JrbG9hZBgBIAEoCRIOCgZjbGllbnQYAiABKAkSDgoGc2VydmVyGAMgASgJEhEKCW5hbWVzcGFjZRgEIAEoCRIMCgRwb3J0GAUgASgNEhEKCXVuaGVhbHRoeRgGIAEoCBILCgNvd24YByABKAgSDwoHZWRnZV9pZBgIIAEoCRIMCgR0ZXh0GAkgASgJIs8BCg9HZXRHcmFwaFJlcXVlc3QSJwoGZmlsdGVyGAEgASgLMhcuYWVvbHVzLnF1ZXJ5LnYxLkZpbHRlchImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoGd2luZG93GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWZvY3VzGAQgAygJEgwKBGhvcHMYBSABKA0SEQoJbWF4X25vZGVzGAYgASgNEhAKCGdyb3VwX2J5GAcgASgJIs4BCgVHcmFwaBImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoGd2luZG93GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiQKBW5vZGVzGAMgAygLMhUuYWVvbHVzLnF1ZXJ5LnYxLk5vZGUSJAoFZWRnZXMYBCADKAsyFS5hZW9sdXMucXVlcnkudjEuRWRnZRIUCgxoaWRkZW5fbm9kZXMYBSABKA0SEAoIcmV2aXNpb24YBiABKAQi4AIKBE5vZGUSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIRCgluYW1lc3BhY2UYAyABKAkSDAoEa2luZBgEIAEoCRIsCglpbnN0YW5jZXMYBSADKAsyGS5hZW9sdXMucXVlcnkudjEuSW5zdGFuY2USEAoIdmVyc2lvbnMYBiADKAkSDQoFem9uZXMYByADKAkSDQoFbm9kZXMYCCADKAkSJwoGaGVhbHRoGAkgASgOMhcuYWVvbHVzLnF1ZXJ5LnYxLkhlYWx0aBIQCghleHRlcm5hbBgKIAEoCBILCgNvd24YCyABKAgSDwoHbWVtYmVycxgMIAEoDRI1CghldmlkZW5jZRgNIAMoCzIjLmFlb2x1cy5xdWVyeS52MS5Ob2RlLkV2aWRlbmNlRW50cnkaLwoNRXZpZGVuY2VFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIucBCghJbnN0YW5jZRIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSDAoEem9uZRgDIAEoCRIMCgRub2RlGAQgASgJEg8KB2FkZHJlc3MYBSABKAkSCwoDcGlkGAYgASgNEg8KB3Byb2Nlc3MYByABKAkSFAoMY29udGFpbmVyX2lkGAggASgJEhcKD2NvbnRhaW5lcl9pbWFnZRgJIAEoCRITCgtjZ3JvdXBfcGF0aBgKIAEoCRItCglsYXN0X3NlZW4YCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuMCCgRFZGdlEgoKAmlkGAEgASgJEg4KBmNsaWVudBgCIAEoCRIOCgZzZXJ2ZXIYAyABKAkSEwoLY2xpZW50X25hbWUYBCABKAkSEwoLc2VydmVyX25hbWUYBSABKAkSDQoFcG9ydHMYBiADKA0SJwoGaGVhbHRoGAcgASgOMhcuYWVvbHVzLnF1ZXJ5LnYxLkhlYWx0aBIPCgdzdW1tYXJ5GAggASgJEhAKCHJlcG9ydGVyGAkgASgJEikKB2ZpZ3VyZXMYCiABKAsyGC5hZW9sdXMucXVlcnkudjEuRmlndXJlcxITCgthbm9tYWx5X2lkcxgLIAMoCRIuCgpmaXJzdF9zZWVuGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglsYXN0X3NlZW4YDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgsKA293bhgOIAEoCCKzBgoHRmlndXJlcxIdChBvcGVuc19wZXJfc2Vjb25kGAEgASgBSACIAQESIwoWZXN0YWJsaXNoZWRfcGVyX3NlY29uZBgCIAEoAUgBiAEBEh4KEWNsb3Nlc19wZXJfc2Vjb25kGAMgASgBSAKIAQESHQoQb3Blbl9jb25uZWN0aW9ucxgEIAEoBEgDiAEBEiIKFXNlbnRfYnl0ZXNfcGVyX3NlY29uZBgFIAEoAUgEiAEBEiYKGXJlY2VpdmVkX2J5dGVzX3Blcl9zZWNvbmQYBiABKAFIBYgBARJMChNmYWlsdXJlc19wZXJfc2Vjb25kGAcgAygLMi8uYWVvbHVzLnF1ZXJ5LnYxLkZpZ3VyZXMuRmFpbHVyZXNQZXJTZWNvbmRFbnRyeRIaCg1mYWlsdXJlX3JhdGlvGAggASgBSAaIAQESHQoQcmV0cmFuc21pdF9yYXRpbxgJIAEoAUgHiAEBEiEKFHNtb290aGVkX3J0dF9zZWNvbmRzGAogASgBSAiIAQESHAoPbWluX3J0dF9zZWNvbmRzGAsgASgBSAmIAQESHgoRaGFuZHNoYWtlX3NlY29uZHMYDCABKAFICogBARIgChNzZWdtZW50c19wZXJfc2Vjb25kGA0gASgBSAuIAQEaOAoWRmFpbHVyZXNQZXJTZWNvbmRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBQhMKEV9vcGVuc19wZXJfc2Vjb25kQhkKF19lc3RhYmxpc2hlZF9wZXJfc2Vjb25kQhQKEl9jbG9zZXNfcGVyX3NlY29uZEITChFfb3Blbl9jb25uZWN0aW9uc0IYChZfc2VudF9ieXRlc19wZXJfc2Vjb25kQhwKGl9yZWNlaXZlZF9ieXRlc19wZXJfc2Vjb25kQhAKDl9mYWlsdXJlX3JhdGlvQhMKEV9yZXRyYW5zbWl0X3JhdGlvQhcKFV9zbW9vdGhlZF9ydHRfc2Vjb25kc0ISChBfbWluX3J0dF9zZWNvbmRzQhQKEl9oYW5kc2hha2Vfc2Vjb25kc0IWChRfc2VnbWVudHNfcGVyX3NlY29uZCKeAQoQR2V0U2VyaWVzUmVxdWVzdBIPCgdlZGdlX2lkGAEgASgJEigKBGZyb20YAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKAnRvGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgRzdGVwGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIj0KBlNlcmllcxINCgV0aW1lcxgBIAMoARIkCgVsaW5lcxgCIAMoCzIVLmFlb2x1cy5xdWVyeS52MS5MaW5lIjIKBExpbmUSDAoEbmFtZRgBIAEoCRIMCgR1bml0GAIgASgJEg4KBnZhbHVlcxgDIAMoASJwChZMaXN0Q29ubmVjdGlvbnNSZXF1ZXN0EicKBmZpbHRlchgBIAEoCzIXLmFlb2x1cy5xdWVyeS52MS5GaWx0ZXISDgoGY2xvc2VkGAIgASgIEg4KBmZhaWxlZBgDIAEoCBINCgVsaW1pdBgEIAEoDSJeChdMaXN0Q29ubmVjdGlvbnNSZXNwb25zZRIwCgtjb25uZWN0aW9ucxgBIAMoCzIbLmFlb2x1cy5xdWVyeS52MS5Db25uZWN0aW9uEhEKCXRydW5jYXRlZBgCIAEoCCK3BQoKQ29ubmVjdGlvbhIKCgJpZBgBIAEoCRIPCgdlZGdlX2lkGAIgASgJEhMKC2NsaWVudF9uYW1lGAMgASgJEhMKC3NlcnZlcl9uYW1lGAQgASgJEhYKDmNsaWVudF9hZGRyZXNzGAUgASgJEhYKDnNlcnZlcl9hZGRyZXNzGAYgASgJEhoKEnRyYW5zbGF0ZWRfYWRkcmVzcxgHIAEoCRINCgVzdGF0ZRgIIAEoCRIPCgdmYWlsdXJlGAkgASgJEhAKCHJlcG9ydGVyGAogASgJEioKBm9wZW5lZBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGY2xvc2VkGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpzZW50X2J5dGVzGA0gASgEEhYKDnJlY2VpdmVkX2J5dGVzGA4gASgEEhAKCHNlZ21lbnRzGA8gASgEEhMKC3JldHJhbnNtaXRzGBAgASgEEiEKFHNtb290aGVkX3J0dF9zZWNvbmRzGBEgASgBSACIAQESHAoPbWluX3J0dF9zZWNvbmRzGBIgASgBSAGIAQESHgoRaGFuZHNoYWtlX3NlY29uZHMYEyABKAFIAogBARISCgpjbGllbnRfcGlkGBQgASgNEhYKDmNsaWVudF9wcm9jZXNzGBUgASgJEhIKCnNlcnZlcl9waWQYFiABKA0SFgoOc2VydmVyX3Byb2Nlc3MYFyABKAkSDwoHYWRvcHRlZBgYIAEoCBITCgtyZXNldHNfc2VudBgZIAEoDRIXCg9yZXNldHNfcmVjZWl2ZWQYGiABKA1CFwoVX3Ntb290aGVkX3J0dF9zZWNvbmRzQhIKEF9taW5fcnR0X3NlY29uZHNCFAoSX2hhbmRzaGFrZV9zZWNvbmRzIoUBChFMaXN0RXZlbnRzUmVxdWVzdBInCgZmaWx0ZXIYASABKAsyFy5hZW9sdXMucXVlcnkudjEuRmlsdGVyEg0KBWtpbmRzGAIgAygJEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVsaW1pdBgEIAEoDSI8ChJMaXN0RXZlbnRzUmVzcG9uc2USJgoGZXZlbnRzGAEgAygLMhYuYWVvbHVzLnF1ZXJ5LnYxLkV2ZW50Ip0DCgVFdmVudBIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRraW5kGAMgASgJEg8KB2VkZ2VfaWQYBCABKAkSEwoLY2xpZW50X25hbWUYBSABKAkSEwoLc2VydmVyX25hbWUYBiABKAkSFgoOY2xpZW50X2FkZHJlc3MYByABKAkSFgoOc2VydmVyX2FkZHJlc3MYCCABKAkSEAoIcmVwb3J0ZXIYCSABKAkSDAoEbm9kZRgKIAEoCRILCgNwaWQYCyABKA0SDwoHcHJvY2VzcxgMIAEoCRIMCgR0ZXh0GA0gASgJEioKB2xhdGVuY3kYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOgoKYXR0cmlidXRlcxgPIAMoCzImLmFlb2x1cy5xdWVyeS52MS5FdmVudC5BdHRyaWJ1dGVzRW50cnkaMQoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiXQoUTGlzdEFub21hbGllc1JlcXVlc3QSJwoGZmlsdGVyGAEgASgLMhcuYWVvbHVzLnF1ZXJ5LnYxLkZpbHRlchINCgVlbmRlZBgCIAEoCBINCgVsaW1pdBgDIAEoDSJEChVMaXN0QW5vbWFsaWVzUmVzcG9uc2USKwoJYW5vbWFsaWVzGAEgAygLMhguYWVvbHVzLnF1ZXJ5LnYxLkFub21hbHkiigMKB0Fub21hbHkSCgoCaWQYASABKAkSDAoEa2luZBgCIAEoCRIpCghzZXZlcml0eRgDIAEoDjIXLmFlb2x1cy5xdWVyeS52MS5IZWFsdGgSDwoHZWRnZV9pZBgEIAEoCRITCgtjbGllbnRfbmFtZRgFIAEoCRITCgtzZXJ2ZXJfbmFtZRgGIAEoCRIqCgZvcGVuZWQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmNsb3NlZBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHY2hhbmdlZBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHc3VtbWFyeRgKIAEoCRIrCghldmlkZW5jZRgLIAMoCzIZLmFlb2x1cy5xdWVyeS52MS5FdmlkZW5jZRIOCgZldmVudHMYDCABKAQSLAoJZGV0ZWN0aW9uGA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIowBCghFdmlkZW5jZRIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgR0ZXh0GAIgASgJEhIKBXZhbHVlGAMgASgBSACIAQESEgoFdXN1YWwYBCABKAFIAYgBARIMCgR1bml0GAUgASgJQggKBl92YWx1ZUIICgZfdXN1YWwiLAoNU2VhcmNoUmVxdWVzdBIMCgR0ZXh0GAEgASgJEg0KBWxpbWl0GAIgASgNIjQKDlNlYXJjaFJlc3BvbnNlEiIKBGhpdHMYASADKAsyFC5hZW9sdXMucXVlcnkudjEuSGl0ImkKA0hpdBIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJEg0KBXRpdGxlGAMgASgJEhAKCHN1YnRpdGxlGAQgASgJEicKBmhlYWx0aBgFIAEoDjIXLmFlb2x1cy5xdWVyeS52MS5IZWFsdGgqagoGSGVhbHRoEhYKEkhFQUxUSF9VTlNQRUNJRklFRBAAEg0KCUhFQUxUSF9PSxABEhAKDEhFQUxUSF9RVUlFVBACEhMKD0hFQUxUSF9ERUdSQURFRBADEhIKDkhFQUxUSF9GQUlMSU5HEAQy4QcKDFF1ZXJ5U2VydmljZRJMCglHZXRTdGF0dXMSIS5hZW9sdXMucXVlcnkudjEuR2V0U3RhdHVzUmVxdWVzdBoXLmFlb2x1cy5xdWVyeS52MS5TdGF0dXMiA5ACARJJCghHZXRHcmFwaBIgLmFlb2x1cy5xdWVyeS52MS5HZXRHcmFwaFJlcXVlc3QaFi5hZW9sdXMucXVlcnkudjEuR3JhcGgiA5ACARJICgpXYXRjaEdyYXBoEiAuYWVvbHVzLnF1ZXJ5LnYxLkdldEdyYXBoUmVxdWVzdBoWLmFlb2x1cy5xdWVyeS52MS5HcmFwaDABEkwKCUdldFNlcmllcxIhLmFlb2x1cy5xdWVyeS52MS5HZXRTZXJpZXNSZXF1ZXN0GhcuYWVvbHVzLnF1ZXJ5LnYxLlNlcmllcyIDkAIBEmkKD0xpc3RDb25uZWN0aW9ucxInLmFlb2x1cy5xdWVyeS52MS5MaXN0Q29ubmVjdGlvbnNSZXF1ZXN0GiguYWVvbHVzLnF1ZXJ5LnYxLkxpc3RDb25uZWN0aW9uc1Jlc3BvbnNlIgOQAgESZwoQV2F0Y2hDb25uZWN0aW9ucxInLmFlb2x1cy5xdWVyeS52MS5MaXN0Q29ubmVjdGlvbnNSZXF1ZXN0GiguYWVvbHVzLnF1ZXJ5LnYxLkxpc3RDb25uZWN0aW9uc1Jlc3BvbnNlMAESWgoKTGlzdEV2ZW50cxIiLmFlb2x1cy5xdWVyeS52MS5MaXN0RXZlbnRzUmVxdWVzdBojLmFlb2x1cy5xdWVyeS52MS5MaXN0RXZlbnRzUmVzcG9uc2UiA5ACARJYCgtXYXRjaEV2ZW50cxIiLmFlb2x1cy5xdWVyeS52MS5MaXN0RXZlbnRzUmVxdWVzdBojLmFlb2x1cy5xdWVyeS52MS5MaXN0RXZlbnRzUmVzcG9uc2UwARJjCg1MaXN0QW5vbWFsaWVzEiUuYWVvbHVzLnF1ZXJ5LnYxLkxpc3RBbm9tYWxpZXNSZXF1ZXN0GiYuYWVvbHVzLnF1ZXJ5LnYxLkxpc3RBbm9tYWxpZXNSZXNwb25zZSIDkAIBEmEKDldhdGNoQW5vbWFsaWVzEiUuYWVvbHVzLnF1ZXJ5LnYxLkxpc3RBbm9tYWxpZXNSZXF1ZXN0GiYuYWVvbHVzLnF1ZXJ5LnYxLkxpc3RBbm9tYWxpZXNSZXNwb25zZTABEk4KBlNlYXJjaBIeLmFlb2x1cy5xdWVyeS52MS5TZWFyY2hSZXF1ZXN0Gh8uYWVvbHVzLnF1ZXJ5LnYxLlNlYXJjaFJlc3BvbnNlIgOQAgFCQVo/Z2l0aHViLmNvbS9hZW9sdXMtZWJwZi9hZW9sdXMvYXBpL3Byb3RvL2Flb2x1cy9xdWVyeS92MTtxdWVyeXYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChthZW9sdXMvcXVlcnkvdjEvcXVlcnkucHJvdG8SD2Flb2x1cy5xdWVyeS52MSISChBHZXRTdGF0dXNSZXF1ZXN0IooDCgZTdGF0dXMSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEisKB3N0YXJ0ZWQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA25vdxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoGYWdlbnRzGAUgAygLMhYuYWVvbHVzLnF1ZXJ5LnYxLkFnZW50EhEKCXdvcmtsb2FkcxgGIAEoDRINCgVlZGdlcxgHIAEoDRIYChBvcGVuX2Nvbm5lY3Rpb25zGAggASgNEhYKDm9wZW5fYW5vbWFsaWVzGAkgASgNEhAKCGxlYXJuaW5nGAogASgIEiYKBnN0YWdlcxgLIAMoCzIWLmFlb2x1cy5xdWVyeS52MS5TdGFnZRIqCgdoaXN0b3J5GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEikKB2FyY2hpdmUYFCABKAsyGC5hZW9sdXMucXVlcnkudjEuSGlzdG9yeSKCAgoHSGlzdG9yeRIqCgZvbGRlc3QYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBm5ld2VzdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYnl0ZXMYAyABKAQSEQoJbWF4X2J5dGVzGAQgASgEEioKB21heF9hZ2UYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoKcmVzb2x1dGlvbhgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIiCgRnYXBzGAcgAygLMhQuYWVvbHVzLnF1ZXJ5LnYxLkdhcCJnCgNHYXASKAoEZnJvbRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoCdG8YAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgDIAEoCSKfAgoFQWdlbnQSDAoEbm9kZRgBIAEoCRIQCghhZ2VudF9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgJEg4KBmtlcm5lbBgEIAEoCRINCgVzY29wZRgFIAEoCRIRCgljb25uZWN0ZWQYBiABKAgSLQoJbGFzdF9zZWVuGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCghmZWF0dXJlcxgIIAMoCzIYLmFlb2x1cy5xdWVyeS52MS5GZWF0dXJlEjAKC2Fzc2lnbm1lbnRzGAkgAygLMhsuYWVvbHVzLnF1ZXJ5LnYxLkFzc2lnbm1lbnQSJgoGc3RhZ2VzGAogAygLMhYuYWVvbHVzLnF1ZXJ5LnYxLlN0YWdlIkgKB0ZlYXR1cmUSDAoEbmFtZRgBIAEoCRIPCgd2ZXJkaWN0GAIgASgJEg0KBWVycm9yGAMgASgJEg8KB3dpdGhvdXQYBCABKAkifwoKQXNzaWdubWVudBIKCgJpZBgBIAEoCRINCgVvd25lchgCIAEoCRINCgVzdGF0ZRgDIAEoCRIOCgZyZWFzb24YBCABKAkSDAoEcnVucxgFIAEoBBITCgtuYW5vc2Vjb25kcxgGIAEoBBIUCgxtZW1vcnlfYnl0ZXMYByABKAQilAEKBVN0YWdlEgwKBG5hbWUYASABKAkSCgoCaW4YAiABKAQSCwoDb3V0GAMgASgEEjQKB2Ryb3BwZWQYBCADKAsyIy5hZW9sdXMucXVlcnkudjEuU3RhZ2UuRHJvcHBlZEVudHJ5Gi4KDERyb3BwZWRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBIpoBCgZGaWx0ZXISEAoId29ya2xvYWQYASABKAkSDgoGY2xpZW50GAIgASgJEg4KBnNlcnZlchgDIAEoCRIRCgluYW1lc3BhY2UYBCABKAkSDAoEcG9ydBgFIAEoDRIRCgl1bmhlYWx0aHkYBiABKAgSCwoDb3duGAcgASgIEg8KB2VkZ2VfaWQYCCABKAkSDAoEdGV4dBgJIAEoCSLPAQoPR2V0R3JhcGhSZXF1ZXN0EicKBmZpbHRlchgBIAEoCzIXLmFlb2x1cy5xdWVyeS52MS5GaWx0ZXISJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBndpbmRvdxgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVmb2N1cxgEIAMoCRIMCgRob3BzGAUgASgNEhEKCW1heF9ub2RlcxgGIAEoDRIQCghncm91cF9ieRgHIAEoCSLyAQoFR3JhcGgSJgoCYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBndpbmRvdxgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIkCgVub2RlcxgDIAMoCzIVLmFlb2x1cy5xdWVyeS52MS5Ob2RlEiQKBWVkZ2VzGAQgAygLMhUuYWVvbHVzLnF1ZXJ5LnYxLkVkZ2USFAoMaGlkZGVuX25vZGVzGAUgASgNEhAKCHJldmlzaW9uGAYgASgEEiIKBGdhcHMYByADKAsyFC5hZW9sdXMucXVlcnkudjEuR2FwIuACCgROb2RlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEgwKBGtpbmQYBCABKAkSLAoJaW5zdGFuY2VzGAUgAygLMhkuYWVvbHVzLnF1ZXJ5LnYxLkluc3RhbmNlEhAKCHZlcnNpb25zGAYgAygJEg0KBXpvbmVzGAcgAygJEg0KBW5vZGVzGAggAygJEicKBmhlYWx0aBgJIAEoDjIXLmFlb2x1cy5xdWVyeS52MS5IZWFsdGgSEAoIZXh0ZXJuYWwYCiABKAgSCwoDb3duGAsgASgIEg8KB21lbWJlcnMYDCABKA0SNQoIZXZpZGVuY2UYDSADKAsyIy5hZW9sdXMucXVlcnkudjEuTm9kZS5FdmlkZW5jZUVudHJ5Gi8KDUV2aWRlbmNlRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLnAQoISW5zdGFuY2USDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEgwKBHpvbmUYAyABKAkSDAoEbm9kZRgEIAEoCRIPCgdhZGRyZXNzGAUgASgJEgsKA3BpZBgGIAEoDRIPCgdwcm9jZXNzGAcgASgJEhQKDGNvbnRhaW5lcl9pZBgIIAEoCRIXCg9jb250YWluZXJfaW1hZ2UYCSABKAkSEwoLY2dyb3VwX3BhdGgYCiABKAkSLQoJbGFzdF9zZWVuGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLjAgoERWRnZRIKCgJpZBgBIAEoCRIOCgZjbGllbnQYAiABKAkSDgoGc2VydmVyGAMgASgJEhMKC2NsaWVudF9uYW1lGAQgASgJEhMKC3NlcnZlcl9uYW1lGAUgASgJEg0KBXBvcnRzGAYgAygNEicKBmhlYWx0aBgHIAEoDjIXLmFlb2x1cy5xdWVyeS52MS5IZWFsdGgSDwoHc3VtbWFyeRgIIAEoCRIQCghyZXBvcnRlchgJIAEoCRIpCgdmaWd1cmVzGAogASgLMhguYWVvbHVzLnF1ZXJ5LnYxLkZpZ3VyZXMSEwoLYW5vbWFseV9pZHMYCyADKAkSLgoKZmlyc3Rfc2VlbhgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbGFzdF9zZWVuGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNvd24YDiABKAgiswYKB0ZpZ3VyZXMSHQoQb3BlbnNfcGVyX3NlY29uZBgBIAEoAUgAiAEBEiMKFmVzdGFibGlzaGVkX3Blcl9zZWNvbmQYAiABKAFIAYgBARIeChFjbG9zZXNfcGVyX3NlY29uZBgDIAEoAUgCiAEBEh0KEG9wZW5fY29ubmVjdGlvbnMYBCABKARIA4gBARIiChVzZW50X2J5dGVzX3Blcl9zZWNvbmQYBSABKAFIBIgBARImChlyZWNlaXZlZF9ieXRlc19wZXJfc2Vjb25kGAYgASgBSAWIAQESTAoTZmFpbHVyZXNfcGVyX3NlY29uZBgHIAMoCzIvLmFlb2x1cy5xdWVyeS52MS5GaWd1cmVzLkZhaWx1cmVzUGVyU2Vjb25kRW50cnkSGgoNZmFpbHVyZV9yYXRpbxgIIAEoAUgGiAEBEh0KEHJldHJhbnNtaXRfcmF0aW8YCSABKAFIB4gBARIhChRzbW9vdGhlZF9ydHRfc2Vjb25kcxgKIAEoAUgIiAEBEhwKD21pbl9ydHRfc2Vjb25kcxgLIAEoAUgJiAEBEh4KEWhhbmRzaGFrZV9zZWNvbmRzGAwgASgBSAqIAQESIAoTc2VnbWVudHNfcGVyX3NlY29uZBgNIAEoAUgLiAEBGjgKFkZhaWx1cmVzUGVyU2Vjb25kRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4AUITChFfb3BlbnNfcGVyX3NlY29uZEIZChdfZXN0YWJsaXNoZWRfcGVyX3NlY29uZEIUChJfY2xvc2VzX3Blcl9zZWNvbmRCEwoRX29wZW5fY29ubmVjdGlvbnNCGAoWX3NlbnRfYnl0ZXNfcGVyX3NlY29uZEIcChpfcmVjZWl2ZWRfYnl0ZXNfcGVyX3NlY29uZEIQCg5fZmFpbHVyZV9yYXRpb0ITChFfcmV0cmFuc21pdF9yYXRpb0IXChVfc21vb3RoZWRfcnR0X3NlY29uZHNCEgoQX21pbl9ydHRfc2Vjb25kc0IUChJfaGFuZHNoYWtlX3NlY29uZHNCFgoUX3NlZ21lbnRzX3Blcl9zZWNvbmQingEKEEdldFNlcmllc1JlcXVlc3QSDwoHZWRnZV9pZBgBIAEoCRIoCgRmcm9tGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgJ0bxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoEc3RlcBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKKAQoGU2VyaWVzEg0KBXRpbWVzGAEgAygBEiQKBWxpbmVzGAIgAygLMhUuYWVvbHVzLnF1ZXJ5LnYxLkxpbmUSJwoEc3RlcBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIiCgRnYXBzGAQgAygLMhQuYWVvbHVzLnF1ZXJ5LnYxLkdhcCIyCgRMaW5lEgwKBG5hbWUYASABKAkSDAoEdW5pdBgCIAEoCRIOCgZ2YWx1ZXMYAyADKAEi1gEKFkxpc3RDb25uZWN0aW9uc1JlcXVlc3QSJwoGZmlsdGVyGAEgASgLMhcuYWVvbHVzLnF1ZXJ5LnYxLkZpbHRlchIOCgZjbG9zZWQYAiABKAgSDgoGZmFpbGVkGAMgASgIEg0KBWxpbWl0GAQgASgNEigKBGZyb20YBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKAnRvGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpwYWdlX3Rva2VuGAcgASgJIpsBChdMaXN0Q29ubmVjdGlvbnNSZXNwb25zZRIwCgtjb25uZWN0aW9ucxgBIAMoCzIbLmFlb2x1cy5xdWVyeS52MS5Db25uZWN0aW9uEhEKCXRydW5jYXRlZBgCIAEoCBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkSIgoEZ2FwcxgEIAMoCzIULmFlb2x1cy5xdWVyeS52MS5HYXAitwUKCkNvbm5lY3Rpb24SCgoCaWQYASABKAkSDwoHZWRnZV9pZBgCIAEoCRITCgtjbGllbnRfbmFtZRgDIAEoCRITCgtzZXJ2ZXJfbmFtZRgEIAEoCRIWCg5jbGllbnRfYWRkcmVzcxgFIAEoCRIWCg5zZXJ2ZXJfYWRkcmVzcxgGIAEoCRIaChJ0cmFuc2xhdGVkX2FkZHJlc3MYByABKAkSDQoFc3RhdGUYCCABKAkSDwoHZmFpbHVyZRgJIAEoCRIQCghyZXBvcnRlchgKIAEoCRIqCgZvcGVuZWQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmNsb3NlZBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKc2VudF9ieXRlcxgNIAEoBBIWCg5yZWNlaXZlZF9ieXRlcxgOIAEoBBIQCghzZWdtZW50cxgPIAEoBBITCgtyZXRyYW5zbWl0cxgQIAEoBBIhChRzbW9vdGhlZF9ydHRfc2Vjb25kcxgRIAEoAUgAiAEBEhwKD21pbl9ydHRfc2Vjb25kcxgSIAEoAUgBiAEBEh4KEWhhbmRzaGFrZV9zZWNvbmRzGBMgASgBSAKIAQESEgoKY2xpZW50X3BpZBgUIAEoDRIWCg5jbGllbnRfcHJvY2VzcxgVIAEoCRISCgpzZXJ2ZXJfcGlkGBYgASgNEhYKDnNlcnZlcl9wcm9jZXNzGBcgASgJEg8KB2Fkb3B0ZWQYGCABKAgSEwoLcmVzZXRzX3NlbnQYGSABKA0SFwoPcmVzZXRzX3JlY2VpdmVkGBogASgNQhcKFV9zbW9vdGhlZF9ydHRfc2Vjb25kc0ISChBfbWluX3J0dF9zZWNvbmRzQhQKEl9oYW5kc2hha2Vfc2Vjb25kcyLBAQoRTGlzdEV2ZW50c1JlcXVlc3QSJwoGZmlsdGVyGAEgASgLMhcuYWVvbHVzLnF1ZXJ5LnYxLkZpbHRlchINCgVraW5kcxgCIAMoCRIpCgVzaW5jZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFbGltaXQYBCABKA0SJgoCdG8YBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnBhZ2VfdG9rZW4YBiABKAkieQoSTGlzdEV2ZW50c1Jlc3BvbnNlEiYKBmV2ZW50cxgBIAMoCzIWLmFlb2x1cy5xdWVyeS52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSIgoEZ2FwcxgDIAMoCzIULmFlb2x1cy5xdWVyeS52MS5HYXAinQMKBUV2ZW50EgoKAmlkGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGtpbmQYAyABKAkSDwoHZWRnZV9pZBgEIAEoCRITCgtjbGllbnRfbmFtZRgFIAEoCRITCgtzZXJ2ZXJfbmFtZRgGIAEoCRIWCg5jbGllbnRfYWRkcmVzcxgHIAEoCRIWCg5zZXJ2ZXJfYWRkcmVzcxgIIAEoCRIQCghyZXBvcnRlchgJIAEoCRIMCgRub2RlGAogASgJEgsKA3BpZBgLIAEoDRIPCgdwcm9jZXNzGAwgASgJEgwKBHRleHQYDSABKAkSKgoHbGF0ZW5jeRgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI6CgphdHRyaWJ1dGVzGA8gAygLMiYuYWVvbHVzLnF1ZXJ5LnYxLkV2ZW50LkF0dHJpYnV0ZXNFbnRyeRoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLDAQoUTGlzdEFub21hbGllc1JlcXVlc3QSJwoGZmlsdGVyGAEgASgLMhcuYWVvbHVzLnF1ZXJ5LnYxLkZpbHRlchINCgVlbmRlZBgCIAEoCBINCgVsaW1pdBgDIAEoDRIoCgRmcm9tGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgJ0bxgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKcGFnZV90b2tlbhgGIAEoCSKBAQoVTGlzdEFub21hbGllc1Jlc3BvbnNlEisKCWFub21hbGllcxgBIAMoCzIYLmFlb2x1cy5xdWVyeS52MS5Bbm9tYWx5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIiCgRnYXBzGAMgAygLMhQuYWVvbHVzLnF1ZXJ5LnYxLkdhcCLQBAoHQW5vbWFseRIKCgJpZBgBIAEoCRIMCgRraW5kGAIgASgJEikKCHNldmVyaXR5GAMgASgOMhcuYWVvbHVzLnF1ZXJ5LnYxLkhlYWx0aBIPCgdlZGdlX2lkGAQgASgJEhMKC2NsaWVudF9uYW1lGAUgASgJEhMKC3NlcnZlcl9uYW1lGAYgASgJEioKBm9wZW5lZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGY2xvc2VkGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdjaGFuZ2VkGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdzdW1tYXJ5GAogASgJEisKCGV2aWRlbmNlGAsgAygLMhkuYWVvbHVzLnF1ZXJ5LnYxLkV2aWRlbmNlEg4KBmV2ZW50cxgMIAEoBBIsCglkZXRlY3Rpb24YDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOQoPYWNrbm93bGVkZ2VtZW50GA4gASgLMiAuYWVvbHVzLnF1ZXJ5LnYxLkFja25vd2xlZGdlbWVudBIPCgdzdWJqZWN0GA8gASgJEjQKBmxhYmVscxgQIAMoCzIkLmFlb2x1cy5xdWVyeS52MS5Bbm9tYWx5LkxhYmVsc0VudHJ5EhMKC3VuY29uZmlybWVkGBEgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiggEKD0Fja25vd2xlZGdlbWVudBILCgN3aG8YASABKAkSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYAyABKAkSKQoFdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIm0KGUFja25vd2xlZGdlQW5vbWFseVJlcXVlc3QSCgoCaWQYASABKAkSCwoDd2hvGAIgASgJEg8KB2NvbW1lbnQYAyABKAkSJgoDZm9yGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIikKG1VuYWNrbm93bGVkZ2VBbm9tYWx5UmVxdWVzdBIKCgJpZBgBIAEoCSISChBMaXN0UnVsZXNSZXF1ZXN0Im0KEUxpc3RSdWxlc1Jlc3BvbnNlEiwKB3NvdXJjZXMYASADKAsyGy5hZW9sdXMucXVlcnkudjEuUnVsZVNvdXJjZRIqCgZncm91cHMYAiADKAsyGi5hZW9sdXMucXVlcnkudjEuUnVsZUdyb3VwInQKClJ1bGVTb3VyY2USDAoEbmFtZRgBIAEoCRIMCgRraW5kGAIgASgJEisKB2NoYW5nZWQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3Byb2JsZW0YBCABKAkSDAoEdGV4dBgFIAEoCSKrAQoJUnVsZUdyb3VwEgwKBG5hbWUYASABKAkSDgoGc291cmNlGAIgASgJEisKCGludGVydmFsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiQKBXJ1bGVzGAQgAygLMhUuYWVvbHVzLnF1ZXJ5LnYxLlJ1bGUSLQoJZXZhbHVhdGVkGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLYAQoEUnVsZRIMCgRuYW1lGAEgASgJEgwKBGtpbmQYAiABKAkSEgoKZXhwcmVzc2lvbhgDIAEoCRINCgVzdGF0ZRgEIAEoCRIOCgZoZWFsdGgYBSABKAkSDwoHcHJvYmxlbRgGIAEoCRIPCgdwZW5kaW5nGAcgASgNEg4KBmZpcmluZxgIIAEoDRImCgNmb3IYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwoEdG9vaxgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiItCg9QdXRSdWxlc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJIkMKEFB1dFJ1bGVzUmVzcG9uc2USDgoGZ3JvdXBzGAEgASgNEg0KBXJ1bGVzGAIgASgNEhAKCHJlcGxhY2VkGAMgASgIIiIKEkRlbGV0ZVJ1bGVzUmVxdWVzdBIMCgRuYW1lGAEgASgJIhUKE0RlbGV0ZVJ1bGVzUmVzcG9uc2UiDwoNQmFja3VwUmVxdWVzdCIaCgpCYWNrdXBQYXJ0EgwKBGRhdGEYASABKAwijAEKCEV2aWRlbmNlEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHRleHQYAiABKAkSEgoFdmFsdWUYAyABKAFIAIgBARISCgV1c3VhbBgEIAEoAUgBiAEBEgwKBHVuaXQYBSABKAlCCAoGX3ZhbHVlQggKBl91c3VhbCJ+Cg1TZWFyY2hSZXF1ZXN0EgwKBHRleHQYASABKAkSDQoFbGltaXQYAiABKA0SKAoEZnJvbRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoCdG8YBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjQKDlNlYXJjaFJlc3BvbnNlEiIKBGhpdHMYASADKAsyFC5hZW9sdXMucXVlcnkudjEuSGl0ImkKA0hpdBIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJEg0KBXRpdGxlGAMgASgJEhAKCHN1YnRpdGxlGAQgASgJEicKBmhlYWx0aBgFIAEoDjIXLmFlb2x1cy5xdWVyeS52MS5IZWFsdGgqagoGSGVhbHRoEhYKEkhFQUxUSF9VTlNQRUNJRklFRBAAEg0KCUhFQUxUSF9PSxABEhAKDEhFQUxUSF9RVUlFVBACEhMKD0hFQUxUSF9ERUdSQURFRBADEhIKDkhFQUxUSF9GQUlMSU5HEAQy6gsKDFF1ZXJ5U2VydmljZRJMCglHZXRTdGF0dXMSIS5hZW9sdXMucXVlcnkudjEuR2V0U3RhdHVzUmVxdWVzdBoXLmFlb2x1cy5xdWVyeS52MS5TdGF0dXMiA5ACARJJCghHZXRHcmFwaBIgLmFlb2x1cy5xdWVyeS52MS5HZXRHcmFwaFJlcXVlc3QaFi5hZW9sdXMucXVlcnkudjEuR3JhcGgiA5ACARJICgpXYXRjaEdyYXBoEiAuYWVvbHVzLnF1ZXJ5LnYxLkdldEdyYXBoUmVxdWVzdBoWLmFlb2x1cy5xdWVyeS52MS5HcmFwaDABEkwKCUdldFNlcmllcxIhLmFlb2x1cy5xdWVyeS52MS5HZXRTZXJpZXNSZXF1ZXN0GhcuYWVvbHVzLnF1ZXJ5LnYxLlNlcmllcyIDkAIBEmkKD0xpc3RDb25uZWN0aW9ucxInLmFlb2x1cy5xdWVyeS52MS5MaXN0Q29ubmVjdGlvbnNSZXF1ZXN0GiguYWVvbHVzLnF1ZXJ5LnYxLkxpc3RDb25uZWN0aW9uc1Jlc3BvbnNlIgOQAgESZwoQV2F0Y2hDb25uZWN0aW9ucxInLmFlb2x1cy5xdWVyeS52MS5MaXN0Q29ubmVjdGlvbnNSZXF1ZXN0GiguYWVvbHVzLnF1ZXJ5LnYxLkxpc3RDb25uZWN0aW9uc1Jlc3BvbnNlMAESWgoKTGlzdEV2ZW50cxIiLmFlb2x1cy5xdWVyeS52MS5MaXN0RXZlbnRzUmVxdWVzdBojLmFlb2x1cy5xdWVyeS52MS5MaXN0RXZlbnRzUmVzcG9uc2UiA5ACARJYCgtXYXRjaEV2ZW50cxIiLmFlb2x1cy5xdWVyeS52MS5MaXN0RXZlbnRzUmVxdWVzdBojLmFlb2x1cy5xdWVyeS52MS5MaXN0RXZlbnRzUmVzcG9uc2UwARJjCg1MaXN0QW5vbWFsaWVzEiUuYWVvbHVzLnF1ZXJ5LnYxLkxpc3RBbm9tYWxpZXNSZXF1ZXN0GiYuYWVvbHVzLnF1ZXJ5LnYxLkxpc3RBbm9tYWxpZXNSZXNwb25zZSIDkAIBEmEKDldhdGNoQW5vbWFsaWVzEiUuYWVvbHVzLnF1ZXJ5LnYxLkxpc3RBbm9tYWxpZXNSZXF1ZXN0GiYuYWVvbHVzLnF1ZXJ5LnYxLkxpc3RBbm9tYWxpZXNSZXNwb25zZTABEloKEkFja25vd2xlZGdlQW5vbWFseRIqLmFlb2x1cy5xdWVyeS52MS5BY2tub3dsZWRnZUFub21hbHlSZXF1ZXN0GhguYWVvbHVzLnF1ZXJ5LnYxLkFub21hbHkSXgoUVW5hY2tub3dsZWRnZUFub21hbHkSLC5hZW9sdXMucXVlcnkudjEuVW5hY2tub3dsZWRnZUFub21hbHlSZXF1ZXN0GhguYWVvbHVzLnF1ZXJ5LnYxLkFub21hbHkSVwoJTGlzdFJ1bGVzEiEuYWVvbHVzLnF1ZXJ5LnYxLkxpc3RSdWxlc1JlcXVlc3QaIi5hZW9sdXMucXVlcnkudjEuTGlzdFJ1bGVzUmVzcG9uc2UiA5ACARJPCghQdXRSdWxlcxIgLmFlb2x1cy5xdWVyeS52MS5QdXRSdWxlc1JlcXVlc3QaIS5hZW9sdXMucXVlcnkudjEuUHV0UnVsZXNSZXNwb25zZRJYCgtEZWxldGVSdWxlcxIjLmFlb2x1cy5xdWVyeS52MS5EZWxldGVSdWxlc1JlcXVlc3QaJC5hZW9sdXMucXVlcnkudjEuRGVsZXRlUnVsZXNSZXNwb25zZRJHCgZCYWNrdXASHi5hZW9sdXMucXVlcnkudjEuQmFja3VwUmVxdWVzdBobLmFlb2x1cy5xdWVyeS52MS5CYWNrdXBQYXJ0MAESTgoGU2VhcmNoEh4uYWVvbHVzLnF1ZXJ5LnYxLlNlYXJjaFJlcXVlc3QaHy5hZW9sdXMucXVlcnkudjEuU2VhcmNoUmVzcG9uc2UiA5ACAUJBWj9naXRodWIuY29tL2Flb2x1cy1lYnBmL2Flb2x1cy9hcGkvcHJvdG8vYWVvbHVzL3F1ZXJ5L3YxO3F1ZXJ5djFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message aeolus.query.v1.GetStatusRequest
@@ -91,11 +91,16 @@ export type Status = Message<"aeolus.query.v1.Status"> & {
   stages: Stage[];
 
   /**
-   * How far back questions can go.
+   * How far back questions can go: what is in memory, and where there is an archive, what is in it.
    *
    * @generated from field: google.protobuf.Duration history = 12;
    */
   history?: Duration | undefined;
+
+  /**
+   * @generated from field: aeolus.query.v1.History archive = 20;
+   */
+  archive?: History | undefined;
 };
 
 /**
@@ -104,6 +109,94 @@ export type Status = Message<"aeolus.query.v1.Status"> & {
  */
 export const StatusSchema: GenMessage<Status> = /*@__PURE__*/
   messageDesc(file_aeolus_query_v1_query, 1);
+
+/**
+ * History is what is kept on disk. It is unset where nothing is.
+ *
+ * @generated from message aeolus.query.v1.History
+ */
+export type History = Message<"aeolus.query.v1.History"> & {
+  /**
+   * The oldest and the newest of what is kept; unset while there is nothing.
+   *
+   * @generated from field: google.protobuf.Timestamp oldest = 1;
+   */
+  oldest?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp newest = 2;
+   */
+  newest?: Timestamp | undefined;
+
+  /**
+   * @generated from field: uint64 bytes = 3;
+   */
+  bytes: bigint;
+
+  /**
+   * What is beyond these is let go of, oldest first; 0 for no bound.
+   *
+   * @generated from field: uint64 max_bytes = 4;
+   */
+  maxBytes: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Duration max_age = 5;
+   */
+  maxAge?: Duration | undefined;
+
+  /**
+   * The stretches that the figures of edges are kept by.
+   *
+   * @generated from field: google.protobuf.Duration resolution = 6;
+   */
+  resolution?: Duration | undefined;
+
+  /**
+   * Stretches within it of which nothing, or not all, is known, oldest first.
+   *
+   * @generated from field: repeated aeolus.query.v1.Gap gaps = 7;
+   */
+  gaps: Gap[];
+};
+
+/**
+ * Describes the message aeolus.query.v1.History.
+ * Use `create(HistorySchema)` to create a new message.
+ */
+export const HistorySchema: GenMessage<History> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 2);
+
+/**
+ * Gap is a stretch of time of which nothing, or not all, is known.
+ *
+ * @generated from message aeolus.query.v1.Gap
+ */
+export type Gap = Message<"aeolus.query.v1.Gap"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp from = 1;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp to = 2;
+   */
+  to?: Timestamp | undefined;
+
+  /**
+   * In words, such as "the controller was not running".
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message aeolus.query.v1.Gap.
+ * Use `create(GapSchema)` to create a new message.
+ */
+export const GapSchema: GenMessage<Gap> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 3);
 
 /**
  * @generated from message aeolus.query.v1.Agent
@@ -165,7 +258,7 @@ export type Agent = Message<"aeolus.query.v1.Agent"> & {
  * Use `create(AgentSchema)` to create a new message.
  */
 export const AgentSchema: GenMessage<Agent> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 2);
+  messageDesc(file_aeolus_query_v1_query, 4);
 
 /**
  * @generated from message aeolus.query.v1.Feature
@@ -199,7 +292,7 @@ export type Feature = Message<"aeolus.query.v1.Feature"> & {
  * Use `create(FeatureSchema)` to create a new message.
  */
 export const FeatureSchema: GenMessage<Feature> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 3);
+  messageDesc(file_aeolus_query_v1_query, 5);
 
 /**
  * @generated from message aeolus.query.v1.Assignment
@@ -248,7 +341,7 @@ export type Assignment = Message<"aeolus.query.v1.Assignment"> & {
  * Use `create(AssignmentSchema)` to create a new message.
  */
 export const AssignmentSchema: GenMessage<Assignment> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 4);
+  messageDesc(file_aeolus_query_v1_query, 6);
 
 /**
  * @generated from message aeolus.query.v1.Stage
@@ -280,7 +373,7 @@ export type Stage = Message<"aeolus.query.v1.Stage"> & {
  * Use `create(StageSchema)` to create a new message.
  */
 export const StageSchema: GenMessage<Stage> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 5);
+  messageDesc(file_aeolus_query_v1_query, 7);
 
 /**
  * Filter selects edges, and what belongs to them. Empty fields match everything; those given must all match.
@@ -347,7 +440,7 @@ export type Filter = Message<"aeolus.query.v1.Filter"> & {
  * Use `create(FilterSchema)` to create a new message.
  */
 export const FilterSchema: GenMessage<Filter> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 6);
+  messageDesc(file_aeolus_query_v1_query, 8);
 
 /**
  * @generated from message aeolus.query.v1.GetGraphRequest
@@ -366,7 +459,7 @@ export type GetGraphRequest = Message<"aeolus.query.v1.GetGraphRequest"> & {
   at?: Timestamp | undefined;
 
   /**
-   * Length of the sliding window for rates; 10 s unless given, at most 5 min.
+   * Length of the sliding window for rates; 10 s unless given. At most what is kept; without an archive 5 min.
    *
    * @generated from field: google.protobuf.Duration window = 3;
    */
@@ -404,7 +497,7 @@ export type GetGraphRequest = Message<"aeolus.query.v1.GetGraphRequest"> & {
  * Use `create(GetGraphRequestSchema)` to create a new message.
  */
 export const GetGraphRequestSchema: GenMessage<GetGraphRequest> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 7);
+  messageDesc(file_aeolus_query_v1_query, 9);
 
 /**
  * @generated from message aeolus.query.v1.Graph
@@ -443,6 +536,13 @@ export type Graph = Message<"aeolus.query.v1.Graph"> & {
    * @generated from field: uint64 revision = 6;
    */
   revision: bigint;
+
+  /**
+   * Stretches within the window of which nothing, or not all, is known. Rates are over the rest.
+   *
+   * @generated from field: repeated aeolus.query.v1.Gap gaps = 7;
+   */
+  gaps: Gap[];
 };
 
 /**
@@ -450,7 +550,7 @@ export type Graph = Message<"aeolus.query.v1.Graph"> & {
  * Use `create(GraphSchema)` to create a new message.
  */
 export const GraphSchema: GenMessage<Graph> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 8);
+  messageDesc(file_aeolus_query_v1_query, 10);
 
 /**
  * @generated from message aeolus.query.v1.Node
@@ -535,7 +635,7 @@ export type Node = Message<"aeolus.query.v1.Node"> & {
  * Use `create(NodeSchema)` to create a new message.
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 9);
+  messageDesc(file_aeolus_query_v1_query, 11);
 
 /**
  * @generated from message aeolus.query.v1.Instance
@@ -602,7 +702,7 @@ export type Instance = Message<"aeolus.query.v1.Instance"> & {
  * Use `create(InstanceSchema)` to create a new message.
  */
 export const InstanceSchema: GenMessage<Instance> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 10);
+  messageDesc(file_aeolus_query_v1_query, 12);
 
 /**
  * @generated from message aeolus.query.v1.Edge
@@ -692,7 +792,7 @@ export type Edge = Message<"aeolus.query.v1.Edge"> & {
  * Use `create(EdgeSchema)` to create a new message.
  */
 export const EdgeSchema: GenMessage<Edge> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 11);
+  messageDesc(file_aeolus_query_v1_query, 13);
 
 /**
  * Figures of an edge over a window. What is not known is unset, never 0.
@@ -779,7 +879,7 @@ export type Figures = Message<"aeolus.query.v1.Figures"> & {
  * Use `create(FiguresSchema)` to create a new message.
  */
 export const FiguresSchema: GenMessage<Figures> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 12);
+  messageDesc(file_aeolus_query_v1_query, 14);
 
 /**
  * @generated from message aeolus.query.v1.GetSeriesRequest
@@ -801,7 +901,8 @@ export type GetSeriesRequest = Message<"aeolus.query.v1.GetSeriesRequest"> & {
   to?: Timestamp | undefined;
 
   /**
-   * Wanted distance of points; at least 1 s.
+   * Wanted distance of points; at least 1 s. What is no longer in memory is kept by stretches of 10 s: a series that
+   * reaches beyond it has points at whole tens of seconds.
    *
    * @generated from field: google.protobuf.Duration step = 4;
    */
@@ -813,7 +914,7 @@ export type GetSeriesRequest = Message<"aeolus.query.v1.GetSeriesRequest"> & {
  * Use `create(GetSeriesRequestSchema)` to create a new message.
  */
 export const GetSeriesRequestSchema: GenMessage<GetSeriesRequest> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 13);
+  messageDesc(file_aeolus_query_v1_query, 15);
 
 /**
  * @generated from message aeolus.query.v1.Series
@@ -830,6 +931,18 @@ export type Series = Message<"aeolus.query.v1.Series"> & {
    * @generated from field: repeated aeolus.query.v1.Line lines = 2;
    */
   lines: Line[];
+
+  /**
+   * The distance of points.
+   *
+   * @generated from field: google.protobuf.Duration step = 3;
+   */
+  step?: Duration | undefined;
+
+  /**
+   * @generated from field: repeated aeolus.query.v1.Gap gaps = 4;
+   */
+  gaps: Gap[];
 };
 
 /**
@@ -837,7 +950,7 @@ export type Series = Message<"aeolus.query.v1.Series"> & {
  * Use `create(SeriesSchema)` to create a new message.
  */
 export const SeriesSchema: GenMessage<Series> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 14);
+  messageDesc(file_aeolus_query_v1_query, 16);
 
 /**
  * @generated from message aeolus.query.v1.Line
@@ -870,7 +983,7 @@ export type Line = Message<"aeolus.query.v1.Line"> & {
  * Use `create(LineSchema)` to create a new message.
  */
 export const LineSchema: GenMessage<Line> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 15);
+  messageDesc(file_aeolus_query_v1_query, 17);
 
 /**
  * @generated from message aeolus.query.v1.ListConnectionsRequest
@@ -899,6 +1012,26 @@ export type ListConnectionsRequest = Message<"aeolus.query.v1.ListConnectionsReq
    * @generated from field: uint32 limit = 4;
    */
   limit: number;
+
+  /**
+   * Unless given, the connections that are in memory now. Else those that did something within this time, newest first,
+   * with what they did in the stretches of at most a minute that touch it; also those that have ended.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 5;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp to = 6;
+   */
+  to?: Timestamp | undefined;
+
+  /**
+   * What the answer before this one gave, to go on after it.
+   *
+   * @generated from field: string page_token = 7;
+   */
+  pageToken: string;
 };
 
 /**
@@ -906,7 +1039,7 @@ export type ListConnectionsRequest = Message<"aeolus.query.v1.ListConnectionsReq
  * Use `create(ListConnectionsRequestSchema)` to create a new message.
  */
 export const ListConnectionsRequestSchema: GenMessage<ListConnectionsRequest> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 16);
+  messageDesc(file_aeolus_query_v1_query, 18);
 
 /**
  * @generated from message aeolus.query.v1.ListConnectionsResponse
@@ -923,6 +1056,18 @@ export type ListConnectionsResponse = Message<"aeolus.query.v1.ListConnectionsRe
    * @generated from field: bool truncated = 2;
    */
   truncated: boolean;
+
+  /**
+   * To ask for what comes after; empty at the end, and where no time was asked for.
+   *
+   * @generated from field: string next_page_token = 3;
+   */
+  nextPageToken: string;
+
+  /**
+   * @generated from field: repeated aeolus.query.v1.Gap gaps = 4;
+   */
+  gaps: Gap[];
 };
 
 /**
@@ -930,7 +1075,7 @@ export type ListConnectionsResponse = Message<"aeolus.query.v1.ListConnectionsRe
  * Use `create(ListConnectionsResponseSchema)` to create a new message.
  */
 export const ListConnectionsResponseSchema: GenMessage<ListConnectionsResponse> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 17);
+  messageDesc(file_aeolus_query_v1_query, 19);
 
 /**
  * @generated from message aeolus.query.v1.Connection
@@ -1082,7 +1227,7 @@ export type Connection = Message<"aeolus.query.v1.Connection"> & {
  * Use `create(ConnectionSchema)` to create a new message.
  */
 export const ConnectionSchema: GenMessage<Connection> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 18);
+  messageDesc(file_aeolus_query_v1_query, 20);
 
 /**
  * @generated from message aeolus.query.v1.ListEventsRequest
@@ -1099,6 +1244,8 @@ export type ListEventsRequest = Message<"aeolus.query.v1.ListEventsRequest"> & {
   kinds: string[];
 
   /**
+   * From and to when; unset for as far back as is in memory, and for now.
+   *
    * @generated from field: google.protobuf.Timestamp since = 3;
    */
   since?: Timestamp | undefined;
@@ -1107,6 +1254,18 @@ export type ListEventsRequest = Message<"aeolus.query.v1.ListEventsRequest"> & {
    * @generated from field: uint32 limit = 4;
    */
   limit: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp to = 5;
+   */
+  to?: Timestamp | undefined;
+
+  /**
+   * What the answer before this one gave, to go on with what is older.
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
 };
 
 /**
@@ -1114,7 +1273,7 @@ export type ListEventsRequest = Message<"aeolus.query.v1.ListEventsRequest"> & {
  * Use `create(ListEventsRequestSchema)` to create a new message.
  */
 export const ListEventsRequestSchema: GenMessage<ListEventsRequest> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 19);
+  messageDesc(file_aeolus_query_v1_query, 21);
 
 /**
  * @generated from message aeolus.query.v1.ListEventsResponse
@@ -1126,6 +1285,18 @@ export type ListEventsResponse = Message<"aeolus.query.v1.ListEventsResponse"> &
    * @generated from field: repeated aeolus.query.v1.Event events = 1;
    */
   events: Event[];
+
+  /**
+   * To ask for what is older; empty at the end, and where no time was asked for.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * @generated from field: repeated aeolus.query.v1.Gap gaps = 3;
+   */
+  gaps: Gap[];
 };
 
 /**
@@ -1133,7 +1304,7 @@ export type ListEventsResponse = Message<"aeolus.query.v1.ListEventsResponse"> &
  * Use `create(ListEventsResponseSchema)` to create a new message.
  */
 export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 20);
+  messageDesc(file_aeolus_query_v1_query, 22);
 
 /**
  * @generated from message aeolus.query.v1.Event
@@ -1229,7 +1400,7 @@ export type Event = Message<"aeolus.query.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 21);
+  messageDesc(file_aeolus_query_v1_query, 23);
 
 /**
  * @generated from message aeolus.query.v1.ListAnomaliesRequest
@@ -1251,6 +1422,25 @@ export type ListAnomaliesRequest = Message<"aeolus.query.v1.ListAnomaliesRequest
    * @generated from field: uint32 limit = 3;
    */
   limit: number;
+
+  /**
+   * Only those that lasted at some instant of this range; what has ended is given too. Either end may be unset.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 4;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp to = 5;
+   */
+  to?: Timestamp | undefined;
+
+  /**
+   * What the answer before this one gave, to go on after it.
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
 };
 
 /**
@@ -1258,7 +1448,7 @@ export type ListAnomaliesRequest = Message<"aeolus.query.v1.ListAnomaliesRequest
  * Use `create(ListAnomaliesRequestSchema)` to create a new message.
  */
 export const ListAnomaliesRequestSchema: GenMessage<ListAnomaliesRequest> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 22);
+  messageDesc(file_aeolus_query_v1_query, 24);
 
 /**
  * @generated from message aeolus.query.v1.ListAnomaliesResponse
@@ -1270,6 +1460,18 @@ export type ListAnomaliesResponse = Message<"aeolus.query.v1.ListAnomaliesRespon
    * @generated from field: repeated aeolus.query.v1.Anomaly anomalies = 1;
    */
   anomalies: Anomaly[];
+
+  /**
+   * To ask for what comes after; empty at the end, and where no time was asked for.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * @generated from field: repeated aeolus.query.v1.Gap gaps = 3;
+   */
+  gaps: Gap[];
 };
 
 /**
@@ -1277,7 +1479,7 @@ export type ListAnomaliesResponse = Message<"aeolus.query.v1.ListAnomaliesRespon
  * Use `create(ListAnomaliesResponseSchema)` to create a new message.
  */
 export const ListAnomaliesResponseSchema: GenMessage<ListAnomaliesResponse> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 23);
+  messageDesc(file_aeolus_query_v1_query, 25);
 
 /**
  * @generated from message aeolus.query.v1.Anomaly
@@ -1289,7 +1491,7 @@ export type Anomaly = Message<"aeolus.query.v1.Anomaly"> & {
   id: string;
 
   /**
-   * connect-failures, resets, retransmits, latency, rate, silence, new-edge
+   * connect-failures, resets, retransmits, latency, rate, silence, new-edge, rule
    *
    * @generated from field: string kind = 2;
    */
@@ -1359,6 +1561,34 @@ export type Anomaly = Message<"aeolus.query.v1.Anomaly"> & {
    * @generated from field: google.protobuf.Duration detection = 13;
    */
   detection?: Duration | undefined;
+
+  /**
+   * Set while somebody has acknowledged it.
+   *
+   * @generated from field: aeolus.query.v1.Acknowledgement acknowledgement = 14;
+   */
+  acknowledgement?: Acknowledgement | undefined;
+
+  /**
+   * What it is about where it is on no edge: the labels of a rule's alert, as text.
+   *
+   * @generated from field: string subject = 15;
+   */
+  subject: string;
+
+  /**
+   * Labels of a rule's alert.
+   *
+   * @generated from field: map<string, string> labels = 16;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * It was open when the controller was started anew, and has not been judged since.
+   *
+   * @generated from field: bool unconfirmed = 17;
+   */
+  unconfirmed: boolean;
 };
 
 /**
@@ -1366,7 +1596,396 @@ export type Anomaly = Message<"aeolus.query.v1.Anomaly"> & {
  * Use `create(AnomalySchema)` to create a new message.
  */
 export const AnomalySchema: GenMessage<Anomaly> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 24);
+  messageDesc(file_aeolus_query_v1_query, 26);
+
+/**
+ * @generated from message aeolus.query.v1.Acknowledgement
+ */
+export type Acknowledgement = Message<"aeolus.query.v1.Acknowledgement"> & {
+  /**
+   * Who says so: as given, not verified.
+   *
+   * @generated from field: string who = 1;
+   */
+  who: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp at = 2;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string comment = 3;
+   */
+  comment: string;
+
+  /**
+   * Unset for as long as the anomaly lasts.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 4;
+   */
+  until?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message aeolus.query.v1.Acknowledgement.
+ * Use `create(AcknowledgementSchema)` to create a new message.
+ */
+export const AcknowledgementSchema: GenMessage<Acknowledgement> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 27);
+
+/**
+ * @generated from message aeolus.query.v1.AcknowledgeAnomalyRequest
+ */
+export type AcknowledgeAnomalyRequest = Message<"aeolus.query.v1.AcknowledgeAnomalyRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string who = 2;
+   */
+  who: string;
+
+  /**
+   * @generated from field: string comment = 3;
+   */
+  comment: string;
+
+  /**
+   * For how long; unset for as long as the anomaly lasts.
+   *
+   * @generated from field: google.protobuf.Duration for = 4;
+   */
+  for?: Duration | undefined;
+};
+
+/**
+ * Describes the message aeolus.query.v1.AcknowledgeAnomalyRequest.
+ * Use `create(AcknowledgeAnomalyRequestSchema)` to create a new message.
+ */
+export const AcknowledgeAnomalyRequestSchema: GenMessage<AcknowledgeAnomalyRequest> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 28);
+
+/**
+ * @generated from message aeolus.query.v1.UnacknowledgeAnomalyRequest
+ */
+export type UnacknowledgeAnomalyRequest = Message<"aeolus.query.v1.UnacknowledgeAnomalyRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message aeolus.query.v1.UnacknowledgeAnomalyRequest.
+ * Use `create(UnacknowledgeAnomalyRequestSchema)` to create a new message.
+ */
+export const UnacknowledgeAnomalyRequestSchema: GenMessage<UnacknowledgeAnomalyRequest> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 29);
+
+/**
+ * @generated from message aeolus.query.v1.ListRulesRequest
+ */
+export type ListRulesRequest = Message<"aeolus.query.v1.ListRulesRequest"> & {
+};
+
+/**
+ * Describes the message aeolus.query.v1.ListRulesRequest.
+ * Use `create(ListRulesRequestSchema)` to create a new message.
+ */
+export const ListRulesRequestSchema: GenMessage<ListRulesRequest> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 30);
+
+/**
+ * @generated from message aeolus.query.v1.ListRulesResponse
+ */
+export type ListRulesResponse = Message<"aeolus.query.v1.ListRulesResponse"> & {
+  /**
+   * @generated from field: repeated aeolus.query.v1.RuleSource sources = 1;
+   */
+  sources: RuleSource[];
+
+  /**
+   * @generated from field: repeated aeolus.query.v1.RuleGroup groups = 2;
+   */
+  groups: RuleGroup[];
+};
+
+/**
+ * Describes the message aeolus.query.v1.ListRulesResponse.
+ * Use `create(ListRulesResponseSchema)` to create a new message.
+ */
+export const ListRulesResponseSchema: GenMessage<ListRulesResponse> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 31);
+
+/**
+ * RuleSource is one file of rules.
+ *
+ * @generated from message aeolus.query.v1.RuleSource
+ */
+export type RuleSource = Message<"aeolus.query.v1.RuleSource"> & {
+  /**
+   * The path of a file, or the name that rules were put under.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * file, or stored
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp changed = 3;
+   */
+  changed?: Timestamp | undefined;
+
+  /**
+   * Why what is there now is not in force; what was there before goes on.
+   *
+   * @generated from field: string problem = 4;
+   */
+  problem: string;
+
+  /**
+   * The text, of what is stored.
+   *
+   * @generated from field: string text = 5;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message aeolus.query.v1.RuleSource.
+ * Use `create(RuleSourceSchema)` to create a new message.
+ */
+export const RuleSourceSchema: GenMessage<RuleSource> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 32);
+
+/**
+ * @generated from message aeolus.query.v1.RuleGroup
+ */
+export type RuleGroup = Message<"aeolus.query.v1.RuleGroup"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string source = 2;
+   */
+  source: string;
+
+  /**
+   * @generated from field: google.protobuf.Duration interval = 3;
+   */
+  interval?: Duration | undefined;
+
+  /**
+   * @generated from field: repeated aeolus.query.v1.Rule rules = 4;
+   */
+  rules: Rule[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp evaluated = 5;
+   */
+  evaluated?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message aeolus.query.v1.RuleGroup.
+ * Use `create(RuleGroupSchema)` to create a new message.
+ */
+export const RuleGroupSchema: GenMessage<RuleGroup> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 33);
+
+/**
+ * @generated from message aeolus.query.v1.Rule
+ */
+export type Rule = Message<"aeolus.query.v1.Rule"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * alert, or record
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string expression = 3;
+   */
+  expression: string;
+
+  /**
+   * inactive, pending, firing; empty for what records
+   *
+   * @generated from field: string state = 4;
+   */
+  state: string;
+
+  /**
+   * ok, unknown, or err
+   *
+   * @generated from field: string health = 5;
+   */
+  health: string;
+
+  /**
+   * @generated from field: string problem = 6;
+   */
+  problem: string;
+
+  /**
+   * @generated from field: uint32 pending = 7;
+   */
+  pending: number;
+
+  /**
+   * @generated from field: uint32 firing = 8;
+   */
+  firing: number;
+
+  /**
+   * @generated from field: google.protobuf.Duration for = 9;
+   */
+  for?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration took = 10;
+   */
+  took?: Duration | undefined;
+};
+
+/**
+ * Describes the message aeolus.query.v1.Rule.
+ * Use `create(RuleSchema)` to create a new message.
+ */
+export const RuleSchema: GenMessage<Rule> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 34);
+
+/**
+ * @generated from message aeolus.query.v1.PutRulesRequest
+ */
+export type PutRulesRequest = Message<"aeolus.query.v1.PutRulesRequest"> & {
+  /**
+   * Letters, digits, dots, dashes and underscores.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * A rule file as Prometheus reads it.
+   *
+   * @generated from field: string text = 2;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message aeolus.query.v1.PutRulesRequest.
+ * Use `create(PutRulesRequestSchema)` to create a new message.
+ */
+export const PutRulesRequestSchema: GenMessage<PutRulesRequest> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 35);
+
+/**
+ * @generated from message aeolus.query.v1.PutRulesResponse
+ */
+export type PutRulesResponse = Message<"aeolus.query.v1.PutRulesResponse"> & {
+  /**
+   * @generated from field: uint32 groups = 1;
+   */
+  groups: number;
+
+  /**
+   * @generated from field: uint32 rules = 2;
+   */
+  rules: number;
+
+  /**
+   * Whether rules of that name were there before.
+   *
+   * @generated from field: bool replaced = 3;
+   */
+  replaced: boolean;
+};
+
+/**
+ * Describes the message aeolus.query.v1.PutRulesResponse.
+ * Use `create(PutRulesResponseSchema)` to create a new message.
+ */
+export const PutRulesResponseSchema: GenMessage<PutRulesResponse> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 36);
+
+/**
+ * @generated from message aeolus.query.v1.DeleteRulesRequest
+ */
+export type DeleteRulesRequest = Message<"aeolus.query.v1.DeleteRulesRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message aeolus.query.v1.DeleteRulesRequest.
+ * Use `create(DeleteRulesRequestSchema)` to create a new message.
+ */
+export const DeleteRulesRequestSchema: GenMessage<DeleteRulesRequest> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 37);
+
+/**
+ * @generated from message aeolus.query.v1.DeleteRulesResponse
+ */
+export type DeleteRulesResponse = Message<"aeolus.query.v1.DeleteRulesResponse"> & {
+};
+
+/**
+ * Describes the message aeolus.query.v1.DeleteRulesResponse.
+ * Use `create(DeleteRulesResponseSchema)` to create a new message.
+ */
+export const DeleteRulesResponseSchema: GenMessage<DeleteRulesResponse> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 38);
+
+/**
+ * @generated from message aeolus.query.v1.BackupRequest
+ */
+export type BackupRequest = Message<"aeolus.query.v1.BackupRequest"> & {
+};
+
+/**
+ * Describes the message aeolus.query.v1.BackupRequest.
+ * Use `create(BackupRequestSchema)` to create a new message.
+ */
+export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 39);
+
+/**
+ * @generated from message aeolus.query.v1.BackupPart
+ */
+export type BackupPart = Message<"aeolus.query.v1.BackupPart"> & {
+  /**
+   * @generated from field: bytes data = 1;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message aeolus.query.v1.BackupPart.
+ * Use `create(BackupPartSchema)` to create a new message.
+ */
+export const BackupPartSchema: GenMessage<BackupPart> = /*@__PURE__*/
+  messageDesc(file_aeolus_query_v1_query, 40);
 
 /**
  * @generated from message aeolus.query.v1.Evidence
@@ -1403,7 +2022,7 @@ export type Evidence = Message<"aeolus.query.v1.Evidence"> & {
  * Use `create(EvidenceSchema)` to create a new message.
  */
 export const EvidenceSchema: GenMessage<Evidence> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 25);
+  messageDesc(file_aeolus_query_v1_query, 41);
 
 /**
  * @generated from message aeolus.query.v1.SearchRequest
@@ -1418,6 +2037,18 @@ export type SearchRequest = Message<"aeolus.query.v1.SearchRequest"> & {
    * @generated from field: uint32 limit = 2;
    */
   limit: number;
+
+  /**
+   * Unless given, among what is there now. Else among what there was within this time.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 3;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp to = 4;
+   */
+  to?: Timestamp | undefined;
 };
 
 /**
@@ -1425,7 +2056,7 @@ export type SearchRequest = Message<"aeolus.query.v1.SearchRequest"> & {
  * Use `create(SearchRequestSchema)` to create a new message.
  */
 export const SearchRequestSchema: GenMessage<SearchRequest> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 26);
+  messageDesc(file_aeolus_query_v1_query, 42);
 
 /**
  * @generated from message aeolus.query.v1.SearchResponse
@@ -1442,7 +2073,7 @@ export type SearchResponse = Message<"aeolus.query.v1.SearchResponse"> & {
  * Use `create(SearchResponseSchema)` to create a new message.
  */
 export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 27);
+  messageDesc(file_aeolus_query_v1_query, 43);
 
 /**
  * @generated from message aeolus.query.v1.Hit
@@ -1481,7 +2112,7 @@ export type Hit = Message<"aeolus.query.v1.Hit"> & {
  * Use `create(HitSchema)` to create a new message.
  */
 export const HitSchema: GenMessage<Hit> = /*@__PURE__*/
-  messageDesc(file_aeolus_query_v1_query, 28);
+  messageDesc(file_aeolus_query_v1_query, 44);
 
 /**
  * Health, worst last.
@@ -1538,7 +2169,7 @@ export const QueryService: GenService<{
     output: typeof StatusSchema;
   },
   /**
-   * GetGraph: the map as it is now, or was at a time that is still held.
+   * GetGraph: the map as it is now, or was at a time that is still kept.
    *
    * @generated from rpc aeolus.query.v1.QueryService.GetGraph
    */
@@ -1620,6 +2251,66 @@ export const QueryService: GenService<{
     methodKind: "server_streaming";
     input: typeof ListAnomaliesRequestSchema;
     output: typeof ListAnomaliesResponseSchema;
+  },
+  /**
+   * AcknowledgeAnomaly notes that somebody has seen an anomaly: it stays listed, and is not notified of again.
+   *
+   * @generated from rpc aeolus.query.v1.QueryService.AcknowledgeAnomaly
+   */
+  acknowledgeAnomaly: {
+    methodKind: "unary";
+    input: typeof AcknowledgeAnomalyRequestSchema;
+    output: typeof AnomalySchema;
+  },
+  /**
+   * UnacknowledgeAnomaly takes that back.
+   *
+   * @generated from rpc aeolus.query.v1.QueryService.UnacknowledgeAnomaly
+   */
+  unacknowledgeAnomaly: {
+    methodKind: "unary";
+    input: typeof UnacknowledgeAnomalyRequestSchema;
+    output: typeof AnomalySchema;
+  },
+  /**
+   * ListRules: what is evaluated, where it comes from, and how it went.
+   *
+   * @generated from rpc aeolus.query.v1.QueryService.ListRules
+   */
+  listRules: {
+    methodKind: "unary";
+    input: typeof ListRulesRequestSchema;
+    output: typeof ListRulesResponseSchema;
+  },
+  /**
+   * PutRules checks a rule file, then keeps it under a name, in place of what was there.
+   *
+   * @generated from rpc aeolus.query.v1.QueryService.PutRules
+   */
+  putRules: {
+    methodKind: "unary";
+    input: typeof PutRulesRequestSchema;
+    output: typeof PutRulesResponseSchema;
+  },
+  /**
+   * DeleteRules forgets a rule file that was put.
+   *
+   * @generated from rpc aeolus.query.v1.QueryService.DeleteRules
+   */
+  deleteRules: {
+    methodKind: "unary";
+    input: typeof DeleteRulesRequestSchema;
+    output: typeof DeleteRulesResponseSchema;
+  },
+  /**
+   * Backup sends an archive of what the controller keeps: the state, the metrics, the flows and events.
+   *
+   * @generated from rpc aeolus.query.v1.QueryService.Backup
+   */
+  backup: {
+    methodKind: "server_streaming";
+    input: typeof BackupRequestSchema;
+    output: typeof BackupPartSchema;
   },
   /**
    * Search: names that begin with, or hold, what was typed.
