@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package names is the one table of the attribute names that Aeolus writes. Where OpenTelemetry's semantic conventions
-// have a name, it is used, put behind the direction for what belongs to one end of a flow (source.container.id); what has
-// no convention stands under aeolus.
+// Package names is the one table of the metrics and attributes that Aeolus writes. Where OpenTelemetry's semantic
+// conventions have a name for an attribute of events, it is used, put behind the direction for what belongs to one end of
+// a flow (source.container.id); what has no convention stands under aeolus. Metrics have names of the project's own, and
+// presets of names that others know.
 package names
 
 // Stability says how firm a name is.
