@@ -33,6 +33,11 @@ type Connection struct {
 	ResetsSent, ResetsReceived     uint32
 	SmoothedRTT, MinRTT, Handshake time.Duration
 
+	// Ended: every half that is known has ended.
+	Ended bool
+	// Noted is what somebody who writes connections down has written of this one.
+	Noted Noted
+
 	// listed among the open, or among those that ended.
 	listed, ended bool
 }

@@ -25,6 +25,9 @@ type Edge struct {
 
 	ring  ring
 	fresh Bucket
+	// late is what came for seconds that had been taken already; takenOpen is what Open was then.
+	late      Bucket
+	takenOpen int64
 }
 
 // Reporter says whose half of the edge is reported.

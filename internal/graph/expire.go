@@ -18,7 +18,7 @@ func (g *Graph) Expire(now time.Time, keep func(*Edge) bool) {
 	forget := now.Add(-g.config.History)
 	for key, edge := range g.edges {
 		g.buckets -= edge.ring.trim(oldest)
-		if edge.Open > 0 || edge.LastSeen.After(forget) || (keep != nil && keep(edge)) {
+		if edge.Open > 0 || edge.LastSeen.After(forget) || !edge.late.IsZero() || (keep != nil && keep(edge)) {
 			continue
 		}
 		g.buckets -= len(edge.ring.buckets)

@@ -18,6 +18,10 @@ type Config struct {
 	MaxBuckets int
 	// MaxOpen and MaxClosed bound the connections that can be listed.
 	MaxOpen, MaxClosed int
+	// Added is told of everything that is added to an edge; it may be nil. The delta is the caller's: read it only.
+	Added func(*Edge, *Delta)
+	// WithoutSeconds keeps no history second by second: for who counts for himself what Added tells.
+	WithoutSeconds bool
 }
 
 func (c Config) withDefaults() Config {
@@ -59,7 +63,9 @@ type Graph struct {
 	external int
 	buckets  int
 	changes  uint64
-	onNew    func(*Edge)
+	// The first second that has not been taken yet; see Take.
+	taken int64
+	onNew func(*Edge)
 }
 
 // New makes an empty graph. onNew is told of every edge when it is first seen; it may be nil.
@@ -175,7 +181,7 @@ func (g *Graph) Edge(client, server *Node, own bool, at time.Time) *Edge {
 		return edge
 	}
 	if len(g.edges) >= g.config.MaxEdges {
-		key = edgeKey{g.other(false, at), g.other(false, at), false}
+		key = edgeKey{g.other(false, at), g.other(false, at), own}
 		if edge, ok := g.edges[key]; ok {
 			return edge
 		}
@@ -207,19 +213,32 @@ type Delta struct {
 	Port   uint16
 	// Which sides reported it.
 	ByClient, ByServer bool
+
+	roundTrips [2]time.Duration
+	readings   int
 }
+
+// AddRoundTrip adds a reading of one side's round trips, which stands for so many segments.
+func (d *Delta) AddRoundTrip(smoothed, lowest time.Duration, segments uint64) {
+	d.Bucket.AddRoundTrip(smoothed, lowest, segments)
+	if smoothed > 0 && d.readings < len(d.roundTrips) {
+		d.roundTrips[d.readings] = smoothed
+		d.readings++
+	}
+}
+
+// RoundTrips gives the readings one by one: at most one of each side.
+func (d *Delta) RoundTrips() []time.Duration { return d.roundTrips[:d.readings] }
 
 // Add adds to an edge what happened at a time.
 func (g *Graph) Add(edge *Edge, at time.Time, delta *Delta) {
-	second := at.Unix()
-	bucket, made := edge.ring.at(second)
-	if made {
-		g.buckets++
+	if g.config.Added != nil {
+		g.config.Added(edge, delta)
 	}
-	bucket.Add(&delta.Bucket)
-	edge.fresh.Add(&delta.Bucket)
+	if !g.config.WithoutSeconds {
+		g.addSecond(edge, at.Unix(), delta)
+	}
 	edge.Open += delta.OpenBy
-	bucket.Open = int32(edge.Open)
 	if at.After(edge.LastSeen) {
 		edge.LastSeen = at
 	}
@@ -230,4 +249,17 @@ func (g *Graph) Add(edge *Edge, at time.Time, delta *Delta) {
 	edge.ClientReports = edge.ClientReports || delta.ByClient
 	edge.ServerReports = edge.ServerReports || delta.ByServer
 	g.changes++
+}
+
+func (g *Graph) addSecond(edge *Edge, second int64, delta *Delta) {
+	bucket, made := edge.ring.at(second)
+	if made {
+		g.buckets++
+	}
+	bucket.Add(&delta.Bucket)
+	edge.fresh.Add(&delta.Bucket)
+	if second < g.taken {
+		edge.late.Add(&delta.Bucket)
+	}
+	bucket.Open = int32(edge.Open + delta.OpenBy)
 }

@@ -185,6 +185,7 @@ func (j *joined) rebase() {
 func (j *joined) refresh() {
 	r := &j.record
 	r.Edge = j.edge
+	r.Ended = j.ended()
 	judge := j.judge()
 	r.Sent, r.Received = j.totals()
 	r.Segments = j.segments()

@@ -24,6 +24,10 @@ type Config struct {
 	Linger time.Duration
 	// Changed is told of every connection that opened, changed or ended; it may be nil.
 	Changed func(*graph.Connection)
+	// Dropped is told of a connection that is let go of before it has ended; it may be nil.
+	Dropped func(*graph.Connection)
+	// Run begins the ids of connections, so that those of two runs differ.
+	Run string
 }
 
 func (c Config) withDefaults() Config {
@@ -41,6 +45,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Changed == nil {
 		c.Changed = func(*graph.Connection) {}
+	}
+	if c.Dropped == nil {
+		c.Dropped = func(*graph.Connection) {}
 	}
 	return c
 }
@@ -223,7 +230,7 @@ func (r *Reducer) place(h *half, now time.Time) {
 	if j == nil {
 		j = &joined{arrived: now, key: key, next: first}
 		r.number++
-		j.record.ID = strconv.FormatUint(r.number, 36)
+		j.record.ID = r.identify()
 		r.index[key] = j
 	}
 	r.fill(j, h, now)
@@ -262,4 +269,10 @@ func (r *Reducer) fill(j *joined, h *half, now time.Time) {
 			claim{node: j.client.key.node, netns: j.client.netns, who: j.server.who, from: now, seen: now})
 	}
 	r.assign(j, now)
+}
+
+// identify gives the next connection's id.
+func (r *Reducer) identify() string {
+	var text [48]byte
+	return string(strconv.AppendUint(append(text[:0], r.config.Run...), r.number, 36))
 }

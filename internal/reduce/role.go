@@ -71,6 +71,9 @@ func (r *Reducer) turn(h *half, now time.Time) {
 		r.graph.Add(j.edge, now, &graph.Delta{OpenBy: -1})
 	}
 	r.graph.Connections.Drop(&j.record)
+	if j.edge != nil {
+		r.config.Dropped(&j.record)
+	}
 	other.role = model.RoleServer
 	r.place(other, now)
 }

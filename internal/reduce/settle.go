@@ -142,6 +142,9 @@ func (r *Reducer) drop(j *joined, reason string) {
 		r.graph.Add(j.edge, j.edge.LastSeen, &graph.Delta{OpenBy: -1})
 	}
 	r.graph.Connections.Drop(&j.record)
+	if j.edge != nil {
+		r.config.Dropped(&j.record)
+	}
 	r.forget(j)
 }
 
