@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/aeolus-ebpf/aeolus/internal/pki"
 	"github.com/aeolus-ebpf/aeolus/internal/wire"
 )
 
@@ -26,7 +27,7 @@ type links struct {
 
 // connect prepares the connections; nothing is dialled yet.
 func connect(config Config) (links, error) {
-	control, err := dial(config.Controller, config.TLS)
+	control, err := dial(config.Controller, pki.OnlyControllers(config.TLS))
 	if err != nil {
 		return links{}, fmt.Errorf("preparing the connection to %s: %w", config.Controller, err)
 	}

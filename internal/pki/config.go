@@ -16,7 +16,8 @@ type Files struct {
 	Certificate, Key, Authority string
 }
 
-// ServerConfig is for a server that takes agents alone: TLS 1.3, and a certificate that its authority has issued to one.
+// ServerConfig is for a server that takes agents and collectors alone: TLS 1.3, and a certificate that its authority has
+// issued to one. What a call may do is for its handler to say: see IdentityOfPeer and NodeOfPeer.
 func ServerConfig(certificate tls.Certificate, trusted *x509.CertPool) *tls.Config {
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS13,
@@ -24,19 +25,33 @@ func ServerConfig(certificate tls.Certificate, trusted *x509.CertPool) *tls.Conf
 		ClientAuth:   tls.RequireAndVerifyClientCert,
 		ClientCAs:    trusted,
 		VerifyConnection: func(state tls.ConnectionState) error {
-			_, err := NodeOfPeer(state)
+			_, err := IdentityOfPeer(state)
 			return err
 		},
 	}
 }
 
-// ClientConfig is for an agent. The server's name is taken from the address that is dialled.
+// ClientConfig is for an agent or a collector. The server's name is taken from the address that is dialled.
 func ClientConfig(certificate tls.Certificate, trusted *x509.CertPool) *tls.Config {
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS13,
 		Certificates: []tls.Certificate{certificate},
 		RootCAs:      trusted,
 	}
+}
+
+// OnlyControllers makes a client turn away a server that shows a collector's certificate: a collector takes reports, and
+// says to nobody what to run.
+func OnlyControllers(client *tls.Config) *tls.Config {
+	strict := client.Clone()
+	strict.VerifyConnection = func(state tls.ConnectionState) error {
+		identity, err := IdentityOfPeer(state)
+		if err == nil && identity.Kind == KindCollector {
+			return fmt.Errorf("a controller was expected, and this is %s: its address is where reports go", identity)
+		}
+		return nil
+	}
+	return strict
 }
 
 // LoadServerConfig is ServerConfig from files.

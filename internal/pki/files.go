@@ -6,7 +6,6 @@ import (
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -66,19 +65,15 @@ func makeDirectory(path string) error {
 }
 
 func writeKey(path string, key crypto.Signer) error {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	encoded, err := encodeKey(key)
 	if err != nil {
-		return fmt.Errorf("encoding the key for %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	return writeWhole(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+	return writeWhole(path, encoded, 0o600)
 }
 
 func writeCertificates(path string, chain ...[]byte) error {
-	var encoded []byte
-	for _, der := range chain {
-		encoded = append(encoded, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
-	}
-	return writeWhole(path, encoded, 0o644)
+	return writeWhole(path, encodeCertificates(chain...), 0o644)
 }
 
 // writeWhole leaves either the old file or the new one, whenever it is interrupted.

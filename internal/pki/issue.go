@@ -24,6 +24,11 @@ func (a *Authority) IssueServer(hosts ...string) (tls.Certificate, error) {
 		Subject:     pkix.Name{CommonName: "Aeolus controller", Organization: []string{"Aeolus"}},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
+	addHosts(template, hosts)
+	return a.issue(template)
+}
+
+func addHosts(template *x509.Certificate, hosts []string) {
 	for _, host := range hosts {
 		if address := net.ParseIP(host); address != nil {
 			template.IPAddresses = append(template.IPAddresses, address)
@@ -31,12 +36,11 @@ func (a *Authority) IssueServer(hosts ...string) (tls.Certificate, error) {
 		}
 		template.DNSNames = append(template.DNSNames, host)
 	}
-	return a.issue(template)
 }
 
 // IssueAgent makes the certificate of the agent on a node.
 func (a *Authority) IssueAgent(node string) (tls.Certificate, error) {
-	uri, err := nodeURI(node)
+	uri, err := Identity{KindAgent, node}.uri()
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("issuing an agent's certificate: %w", err)
 	}
@@ -45,6 +49,25 @@ func (a *Authority) IssueAgent(node string) (tls.Certificate, error) {
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	template.URIs = append(template.URIs, uri)
+	return a.issue(template)
+}
+
+// IssueCollector makes the certificate of a collector: a client's towards the controller, and a server's towards agents,
+// who reach it under the given host names and IP addresses. Without hosts it is a client's alone.
+func (a *Authority) IssueCollector(name string, hosts ...string) (tls.Certificate, error) {
+	uri, err := Identity{KindCollector, name}.uri()
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("issuing a collector's certificate: %w", err)
+	}
+	template := &x509.Certificate{
+		Subject:     pkix.Name{CommonName: "Aeolus collector", Organization: []string{"Aeolus"}},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	template.URIs = append(template.URIs, uri)
+	if len(hosts) > 0 {
+		template.ExtKeyUsage = append(template.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
+		addHosts(template, hosts)
+	}
 	return a.issue(template)
 }
 

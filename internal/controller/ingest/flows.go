@@ -9,25 +9,26 @@ import (
 	"google.golang.org/grpc/status"
 
 	flowv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/flow/v1"
+	"github.com/aeolus-ebpf/aeolus/internal/pki"
 	"github.com/aeolus-ebpf/aeolus/internal/sequence"
 	"github.com/aeolus-ebpf/aeolus/internal/wire"
 )
 
 // Export takes a batch of flows. It is answered once the batch has been applied.
 func (s *Server) Export(ctx context.Context, request *flowv1.ExportRequest) (*flowv1.ExportResponse, error) {
-	node, err := NodeOf(ctx)
+	sender, err := senderOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.takeBatch(node, request.GetBatch())
+	return s.takeBatch(sender, request.GetBatch())
 }
 
-func (s *Server) takeBatch(node string, encoded *flowv1.Batch) (*flowv1.ExportResponse, error) {
+func (s *Server) takeBatch(sender pki.Identity, encoded *flowv1.Batch) (*flowv1.ExportResponse, error) {
 	s.batches.In(1)
 	rows := uint64(len(encoded.GetRows().GetCookie()))
-	if encoded.GetNode() != node {
+	if !sender.MayReport(encoded.GetNode()) {
 		s.batches.Drop("wrong-node", 1)
-		return nil, status.Errorf(codes.PermissionDenied, "the batch is of node %.100q, but the certificate is of %q", encoded.GetNode(), node)
+		return nil, status.Errorf(codes.PermissionDenied, "the batch is of node %.100q, but the certificate is of %s", encoded.GetNode(), sender)
 	}
 	batch, rejected, err := wire.DecodeBatch(encoded, nil)
 	if err != nil {

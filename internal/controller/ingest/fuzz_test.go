@@ -16,6 +16,7 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
+	"github.com/aeolus-ebpf/aeolus/internal/pki"
 	"github.com/aeolus-ebpf/aeolus/internal/wire"
 )
 
@@ -53,11 +54,11 @@ func FuzzIngest(f *testing.F) {
 		defer server.Close()
 		encoded := new(flowv1.Batch)
 		if proto.Unmarshal(batch, encoded) == nil {
-			_, _ = server.takeBatch(encoded.GetNode(), encoded)
+			_, _ = server.takeBatch(pki.Identity{Kind: pki.KindAgent, Name: encoded.GetNode()}, encoded)
 		}
 		logs := new(logspb.LogsData)
 		if proto.Unmarshal(events, logs) == nil {
-			_, _, _ = server.takeEvents("made-up", logs.GetResourceLogs())
+			_, _, _ = server.takeEvents(pki.Identity{Kind: pki.KindCollector, Name: "c"}, logs.GetResourceLogs())
 		}
 		for range 12 {
 			at = at.Add(time.Second)

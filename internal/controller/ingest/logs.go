@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/aeolus-ebpf/aeolus/internal/pki"
 	"github.com/aeolus-ebpf/aeolus/internal/wire"
 )
 
@@ -49,11 +50,11 @@ var logsService = grpc.ServiceDesc{
 
 // takeLogs takes events as OTLP log records. It is answered once they have been applied.
 func (s *Server) takeLogs(ctx context.Context, logs *logspb.LogsData) (*emptypb.Empty, error) {
-	node, err := NodeOf(ctx)
+	sender, err := senderOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rejected, why, err := s.takeEvents(node, logs.GetResourceLogs())
+	rejected, why, err := s.takeEvents(sender, logs.GetResourceLogs())
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func answer(rejected uint64, why string) *emptypb.Empty {
 	return response
 }
 
-func (s *Server) takeEvents(node string, resources []*logspb.ResourceLogs) (rejected uint64, why string, err error) {
+func (s *Server) takeEvents(sender pki.Identity, resources []*logspb.ResourceLogs) (rejected uint64, why string, err error) {
 	sent := uint64(0)
 	for _, resource := range resources {
 		for _, scope := range resource.GetScopeLogs() {
@@ -93,7 +94,7 @@ func (s *Server) takeEvents(node string, resources []*logspb.ResourceLogs) (reje
 	}
 	kept := events[:0]
 	for i := range events {
-		if events[i].Node == node {
+		if sender.MayReport(events[i].Node) {
 			kept = append(kept, events[i])
 		}
 	}
@@ -103,6 +104,6 @@ func (s *Server) takeEvents(node string, resources []*logspb.ResourceLogs) (reje
 		s.config.Sink.ApplyEvents(kept)
 	}
 	s.events.Out(uint64(len(kept)))
-	why = fmt.Sprintf("%d records could not be read, %d were of another node than %s", rejected, foreign, node)
+	why = fmt.Sprintf("%d records could not be read, %d were of a node that %s may not speak for", rejected, foreign, sender)
 	return rejected + foreign, why, nil
 }
