@@ -20,6 +20,8 @@ const (
 	Rate            Kind = "rate"
 	Silence         Kind = "silence"
 	NewEdge         Kind = "new-edge"
+	// Rule is what an alerting rule found.
+	Rule Kind = "rule"
 )
 
 // kinds in the order in which they are judged: causes before consequences.

@@ -5,11 +5,13 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/aeolus-ebpf/aeolus/internal/controller/broadcast"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/history"
 	"github.com/aeolus-ebpf/aeolus/internal/graph"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
@@ -35,6 +37,12 @@ type Config struct {
 	Ledger *loss.Ledger
 	// Now is the clock; time.Now unless given.
 	Now func() time.Time
+	// Recorder writes down what is seen; nil for nobody.
+	Recorder *history.Recorder
+	// Keep is told of every anomaly as it opens, changes and closes. It must not wait: the engine is locked meanwhile.
+	Keep func(*Anomaly)
+	// Resumed are the anomalies of an earlier run, oldest first: those that had ended, and those that were open.
+	Resumed []*Anomaly
 }
 
 // Engine is the controller's state.
@@ -47,15 +55,19 @@ type Engine struct {
 	graph      *graph.Graph
 	reducer    *reduce.Reducer
 	detector   *detect.Detector
-	events     history[*Event]
+	events     latest[*Event]
 	open       map[string]*Anomaly
-	ended      history[*Anomaly]
+	ended      latest[*Anomaly]
 	byEdge     map[string]map[string]*Anomaly
+	earlier    earlierRun
+	findings   map[string]map[string]string
 	held       []heldEvent
 	known      *seenEvents
 	newEdges   []*graph.Edge
 	edgeNumber uint64
 	nextExpiry time.Time
+	// The time of the call that is under way.
+	clock time.Time
 
 	detectStage *loss.Stage
 	eventStage  *loss.Stage
@@ -75,8 +87,8 @@ func New(config Config) *Engine {
 	e := &Engine{
 		config: config, now: config.Now, started: config.Now(),
 		detector: detect.New(config.Detect, config.Now()),
-		events:   history[*Event]{max: maxEvents}, ended: history[*Anomaly]{max: maxAnomalies},
-		open: map[string]*Anomaly{}, byEdge: map[string]map[string]*Anomaly{},
+		events:   latest[*Event]{max: maxEvents}, ended: latest[*Anomaly]{max: maxAnomalies},
+		open: map[string]*Anomaly{}, byEdge: map[string]map[string]*Anomaly{}, findings: map[string]map[string]string{},
 		known:       newSeenEvents(65536),
 		detectStage: config.Ledger.Stage("detect"), eventStage: config.Ledger.Stage("events"),
 		Events:      broadcast.NewHub[*Event](watch),
@@ -84,18 +96,32 @@ func New(config Config) *Engine {
 		Connections: broadcast.NewHub[*graph.Connection](watch),
 	}
 	e.graph = graph.New(config.Graph, func(edge *graph.Edge) { e.newEdges = append(e.newEdges, edge) })
-	config.Reduce.Changed = e.connectionChanged
+	config.Reduce.Changed, config.Reduce.Dropped = e.connectionChanged, e.connectionDropped
+	config.Reduce.Run = strconv.FormatInt(e.started.UnixMilli(), 36) + "-"
 	e.reducer = reduce.New(e.graph, config.Ledger.Stage("reduce"), config.Reduce)
+	e.resume(config.Resumed)
+	e.config.Resumed = nil
 	return e
 }
 
 // connectionChanged tells those who watch of a connection; a copy, because the reducer goes on with its own.
 func (e *Engine) connectionChanged(c *graph.Connection) {
+	if e.config.Recorder != nil {
+		e.config.Recorder.Connection(c, e.clock)
+	}
 	if !e.Connections.Watched() {
 		return
 	}
 	snapshot := *c
+	snapshot.Noted = graph.Noted{}
 	e.Connections.Publish(&snapshot)
+}
+
+// connectionDropped has the rest of a connection written down that will not be heard of again.
+func (e *Engine) connectionDropped(c *graph.Connection) {
+	if e.config.Recorder != nil {
+		e.config.Recorder.Gone(c, e.clock)
+	}
 }
 
 // Run settles, judges and forgets until the context ends.
@@ -105,6 +131,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			e.End()
 			return nil
 		case <-ticker.C:
 			e.Tick()
@@ -117,10 +144,15 @@ func (e *Engine) Tick() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.now()
+	e.clock = now
 	e.reducer.Settle(now)
 	e.releaseHeld(now)
 	e.announceEdges(now)
 	e.judge(now)
+	e.endUnconfirmed(now)
+	if e.config.Recorder != nil {
+		e.config.Recorder.Tick(e.graph, now)
+	}
 	if now.Before(e.nextExpiry) {
 		return
 	}
@@ -129,11 +161,22 @@ func (e *Engine) Tick() {
 	e.detector.Forget(func(id string) bool { return e.graph.Edges()[id] == nil })
 }
 
+// End has everything written down that has not been yet. Run calls it at its end; tests may.
+func (e *Engine) End() {
+	if e.config.Recorder == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.config.Recorder.End(e.graph, e.now())
+}
+
 // ApplyBatch takes in a batch of flows.
 func (e *Engine) ApplyBatch(batch *model.Batch) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.now()
+	e.clock = now
 	e.reducer.Apply(batch, now)
 	e.releaseHeld(now)
 	e.announceEdges(now)
@@ -150,7 +193,7 @@ func (e *Engine) judge(now time.Time) {
 		samples = append(samples, sampleOf(edge, &fresh))
 	}
 	e.detectStage.In(uint64(len(samples)))
-	e.decide(e.detector.Tick(now, samples, e.muted(now)), now)
+	e.decide(e.detector.Tick(now, samples, e.muted(now)))
 	e.detectStage.Out(uint64(len(samples)))
 }
 
@@ -187,41 +230,4 @@ func (e *Engine) muted(now time.Time) []string {
 		}
 	}
 	return edges
-}
-
-// decide carries out what the detectors decided.
-func (e *Engine) decide(decisions []detect.Decision, now time.Time) {
-	for _, decision := range decisions {
-		edge := e.graph.Edges()[decision.Anomaly.Edge]
-		if edge == nil {
-			continue
-		}
-		anomaly := &Anomaly{Anomaly: decision.Anomaly, On: edge}
-		anomaly.Summary = detect.Sentence(&anomaly.Anomaly, edge.Client.Name, edge.Server.Name)
-		switch decision.Operation {
-		case detect.Open, detect.Change:
-			e.open[anomaly.ID] = anomaly
-			if e.byEdge[edge.ID] == nil {
-				e.byEdge[edge.ID] = map[string]*Anomaly{}
-			}
-			e.byEdge[edge.ID][anomaly.ID] = anomaly
-		case detect.Close:
-			delete(e.open, anomaly.ID)
-			delete(e.byEdge[edge.ID], anomaly.ID)
-			if len(e.byEdge[edge.ID]) == 0 {
-				delete(e.byEdge, edge.ID)
-			}
-			e.ended.add(anomaly)
-		}
-		e.logDecision(decision.Operation, anomaly)
-		e.Anomalies.Publish(anomaly)
-	}
-}
-
-func (e *Engine) logDecision(operation detect.Operation, anomaly *Anomaly) {
-	if operation == detect.Change || e.config.Logger == nil {
-		return
-	}
-	e.config.Logger.Info("anomaly "+operation.String(), "id", anomaly.ID, "kind", string(anomaly.Kind),
-		"edge", anomaly.Edge, "summary", anomaly.Summary)
 }

@@ -17,6 +17,7 @@ func (e *Engine) ApplyEvents(events []model.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.now()
+	e.clock = now
 	e.eventStage.In(uint64(len(events)))
 	for i := range events {
 		event := &events[i]
@@ -92,7 +93,7 @@ func (e *Engine) apply(event *model.Event, now time.Time) {
 		e.detectStage.In(1)
 		e.decide(e.detector.Event(detect.Occurrence{
 			Edge: edge.ID, Kind: event.Kind, Time: event.Time, Arrived: now,
-		}), now)
+		}))
 		e.detectStage.Out(1)
 	}
 	e.eventStage.Out(1)
@@ -100,6 +101,9 @@ func (e *Engine) apply(event *model.Event, now time.Time) {
 
 func (e *Engine) publish(record *Event) {
 	e.events.add(record)
+	if e.config.Recorder != nil {
+		e.config.Recorder.Event(record.row())
+	}
 	e.Events.Publish(record)
 }
 
@@ -122,7 +126,7 @@ func (e *Engine) announceEdges(now time.Time) {
 		})
 		e.decide(e.detector.Event(detect.Occurrence{
 			Edge: edge.ID, Kind: model.EventNewEdge, Time: now, Arrived: now,
-		}), now)
+		}))
 	}
 }
 
