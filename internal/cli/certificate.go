@@ -92,7 +92,7 @@ the controller takes from it what agents of any node have reported. It gets no a
 	}
 	cmd.Flags().StringArrayVar(&hosts, "host", []string{"localhost", "127.0.0.1"},
 		"`name` or address under which agents reach the collector; may be repeated")
-	group(cmd.Flags(), "What it is for", "host")
+	group(cmd.Flags(), "Where it listens", "host")
 	a.issueFlags(cmd, &data, &out)
 	return cmd
 }
