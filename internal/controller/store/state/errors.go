@@ -32,6 +32,9 @@ func explain(err error) error {
 	if !errors.As(err, &problem) {
 		return err
 	}
+	if problem.Code() == codes.SQLITE_IOERR_SHMSIZE {
+		return fmt.Errorf("%w (%s)", syscall.ENOSPC, problem)
+	}
 	switch problem.Code() & 0xff {
 	case codes.SQLITE_CORRUPT, codes.SQLITE_NOTADB:
 		return fmt.Errorf("%w (%s)", ErrDamaged, problem)
