@@ -4,7 +4,7 @@ package aeolus_test
 
 import (
 	"os"
-	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -146,15 +146,36 @@ func TestCalls_systemThroughOneDoor(t *testing.T) {
 
 // TestBuild_elsewhere holds that the command line builds on a laptop, and the agent on the other architecture.
 func TestBuild_elsewhere(t *testing.T) {
+	directory, err := os.Getwd()
+	require.NoError(t, err)
 	for _, target := range []struct{ system, architecture, command string }{
 		{"darwin", "arm64", "./cmd/aeolus"},
+		{"linux", "arm64", "./cmd/aeolus"},
 		{"linux", "arm64", "./cmd/aeolus-agent"},
 	} {
-		t.Run(target.system+"/"+target.architecture, func(t *testing.T) {
-			build := exec.Command("go", "build", "-o", os.DevNull, target.command)
-			build.Env = append(build.Environ(), "GOOS="+target.system, "GOARCH="+target.architecture, "CGO_ENABLED=0")
-			output, err := build.CombinedOutput()
-			require.NoError(t, err, string(output))
+		t.Run(target.system+"/"+target.architecture+" "+target.command, func(t *testing.T) {
+			broken, err := repotest.Elsewhere(directory, target.system, target.architecture, target.command)
+			require.NoError(t, err)
+			require.Empty(t, broken)
 		})
 	}
+}
+
+// TestBuild_elsewhereBites shows that what compiles on Linux alone is found.
+func TestBuild_elsewhereBites(t *testing.T) {
+	directory := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":     "module example.org/x\n\ngo 1.26\n",
+		"x.go":       "package x\n\nfunc X() int { return y() }\n",
+		"y_linux.go": "package x\n\nfunc y() int { return 1 }\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600))
+	}
+	broken, err := repotest.Elsewhere(directory, "linux", "arm64", "./...")
+	require.NoError(t, err)
+	require.Empty(t, broken)
+	broken, err = repotest.Elsewhere(directory, "darwin", "arm64", "./...")
+	require.NoError(t, err)
+	require.Len(t, broken, 1)
+	require.Contains(t, broken[0], "undefined: y")
 }
