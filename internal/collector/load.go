@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/otelcol"
+	"go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
+)
+
+// loaded is a configuration that has been read and checked.
+type loaded struct {
+	config    *otelcol.Config
+	factories otelcol.Factories
+	documents []document
+}
+
+// load reads a configuration. What is wrong with it is a Mistake.
+func load(ctx context.Context, config Config) (*loaded, error) {
+	list, err := sources(config)
+	if err != nil {
+		return nil, err
+	}
+	made, err := factories()
+	if err != nil {
+		return nil, err
+	}
+	made.Telemetry = otelconftelemetry.NewFactory()
+	documents := make([]document, 0, len(list))
+	uris := make([]string, 0, len(list))
+	for _, one := range list {
+		parsed, err := parse(one)
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, parsed)
+		uris = append(uris, "yaml:"+one.text)
+	}
+	if err := check(documents); err != nil {
+		return nil, err
+	}
+	var places []confmap.ProviderFactory
+	for _, p := range providers() {
+		places = append(places, p.factory)
+	}
+	provider, err := otelcol.NewConfigProvider(otelcol.ConfigProviderSettings{ResolverSettings: confmap.ResolverSettings{
+		URIs: uris, ProviderFactories: places, DefaultScheme: "env",
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	defer func() { _ = provider.Shutdown(context.WithoutCancel(ctx)) }()
+	read, err := provider.Get(ctx, made)
+	if err != nil {
+		return nil, explain(documents, err)
+	}
+	if err := confmap.Validate(read); err != nil {
+		return nil, explain(documents, err)
+	}
+	if telemetry, ok := read.Service.Telemetry.(*otelconftelemetry.Config); ok {
+		telemetry.Logs.DisableZapResource = true
+	}
+	return &loaded{config: read, factories: made, documents: documents}, nil
+}
+
+// pipelines are the names of what runs.
+func (l *loaded) pipelines() []string {
+	var names []string
+	for id := range l.config.Service.Pipelines {
+		names = append(names, id.String())
+	}
+	slices.Sort(names)
+	return names
+}
