@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/featuregate"
 	"go.opentelemetry.io/collector/otelcol"
 	"go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
 )
@@ -18,6 +19,10 @@ type loaded struct {
 	factories otelcol.Factories
 	documents []document
 }
+
+// remoteWrite2 lets a configuration ask for remote write 2.0. It changes nothing for those that do not. The Collector
+// keeps such switches for the whole process.
+const remoteWrite2 = "exporter.prometheusremotewritexporter.enableSendingRW2"
 
 // load reads a configuration. What is wrong with it is a Mistake.
 func load(ctx context.Context, config Config) (*loaded, error) {
@@ -30,6 +35,9 @@ func load(ctx context.Context, config Config) (*loaded, error) {
 		return nil, err
 	}
 	made.Telemetry = otelconftelemetry.NewFactory()
+	if err := featuregate.GlobalRegistry().Set(remoteWrite2, true); err != nil {
+		return nil, fmt.Errorf("allowing remote write 2.0: %w", err)
+	}
 	documents := make([]document, 0, len(list))
 	uris := make([]string, 0, len(list))
 	for _, one := range list {
