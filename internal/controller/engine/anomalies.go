@@ -30,8 +30,8 @@ func (e *Engine) put(operation detect.Operation, anomaly *Anomaly) {
 	}
 	e.place(anomaly)
 	e.logDecision(operation, anomaly)
-	if e.config.Keep != nil {
-		e.config.Keep(anomaly)
+	if e.keep != nil {
+		e.keep(anomaly)
 	}
 	e.Anomalies.Publish(anomaly)
 }

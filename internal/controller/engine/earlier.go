@@ -19,6 +19,8 @@ const (
 // until a detector has found them again, and the same anomaly then goes on: with its id, its beginning, and whoever has
 // acknowledged it.
 type earlierRun struct {
+	// resumed is when this run began.
+	resumed time.Time
 	// unconfirmed are those that were not found again yet, by key, and until when each is waited for.
 	unconfirmed map[string]*Anomaly
 	until       map[string]time.Time
@@ -26,18 +28,25 @@ type earlierRun struct {
 	continued map[string]*Anomaly
 }
 
-// resume takes in the anomalies of an earlier run.
-func (e *Engine) resume(anomalies []*Anomaly) {
-	e.earlier = earlierRun{unconfirmed: map[string]*Anomaly{}, until: map[string]time.Time{}, continued: map[string]*Anomaly{}}
+// Resume takes in the anomalies of an earlier run, oldest first: those that had ended, and those that were open. From
+// then on keep is told of every anomaly as it opens, changes and ends; it must not wait, for the engine is locked
+// meanwhile. Call it before anything is applied.
+func (e *Engine) Resume(keep func(*Anomaly), anomalies []*Anomaly) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.keep = keep
+	e.earlier = earlierRun{
+		resumed: e.now(), unconfirmed: map[string]*Anomaly{}, until: map[string]time.Time{}, continued: map[string]*Anomaly{},
+	}
 	for _, given := range anomalies {
 		anomaly := *given
 		if anomaly.Closed.IsZero() {
 			anomaly.Unconfirmed = true
 			if twin := e.earlier.unconfirmed[anomaly.Key]; twin != nil {
-				e.endEarlier(twin, e.started)
+				e.endEarlier(twin, e.earlier.resumed)
 			}
 			e.earlier.unconfirmed[anomaly.Key] = &anomaly
-			e.earlier.until[anomaly.Key] = e.started.Add(confirmWithin)
+			e.earlier.until[anomaly.Key] = e.earlier.resumed.Add(confirmWithin)
 		}
 		e.place(&anomaly)
 	}
@@ -92,7 +101,7 @@ func (e *Engine) endEarlier(anomaly *Anomaly, now time.Time) {
 	ended := *anomaly
 	ended.Changed, ended.Closed = now, now
 	ended.Evidence = shorten(append(slices.Clone(anomaly.Evidence), detect.Evidence{
-		Time: now, Text: "not seen since the controller's restart at " + e.started.UTC().Format("15:04:05") + " UTC",
+		Time: now, Text: "not seen since the controller's restart at " + e.earlier.resumed.UTC().Format("15:04:05") + " UTC",
 	}))
 	// Somebody may have acknowledged it meanwhile.
 	if known := e.open[anomaly.ID]; known != nil {

@@ -39,10 +39,6 @@ type Config struct {
 	Now func() time.Time
 	// Recorder writes down what is seen; nil for nobody.
 	Recorder *history.Recorder
-	// Keep is told of every anomaly as it opens, changes and closes. It must not wait: the engine is locked meanwhile.
-	Keep func(*Anomaly)
-	// Resumed are the anomalies of an earlier run, oldest first: those that had ended, and those that were open.
-	Resumed []*Anomaly
 }
 
 // Engine is the controller's state.
@@ -60,6 +56,7 @@ type Engine struct {
 	ended      latest[*Anomaly]
 	byEdge     map[string]map[string]*Anomaly
 	earlier    earlierRun
+	keep       func(*Anomaly)
 	findings   map[string]map[string]string
 	held       []heldEvent
 	known      *seenEvents
@@ -99,8 +96,6 @@ func New(config Config) *Engine {
 	config.Reduce.Changed, config.Reduce.Dropped = e.connectionChanged, e.connectionDropped
 	config.Reduce.Run = strconv.FormatInt(e.started.UnixMilli(), 36) + "-"
 	e.reducer = reduce.New(e.graph, config.Ledger.Stage("reduce"), config.Reduce)
-	e.resume(config.Resumed)
-	e.config.Resumed = nil
 	return e
 }
 
