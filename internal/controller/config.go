@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/aeolus-ebpf/aeolus/internal/assign"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
 )
 
 // Config is what a controller needs.
@@ -31,8 +33,13 @@ type Config struct {
 	UnixSocket string
 	// TLS must require the certificates of agents; see pki.ServerConfig.
 	TLS *tls.Config
-	// Token that whoever asks over HTTP must show.
-	Token string
+	// Token that whoever asks over HTTP must show: the credential "default", which may do everything. Credentials are further
+	// ones.
+	Token       string
+	Credentials []*credential.Credential
+	// Metrics says where metrics are kept, how long, and what is received. Its Ledger, Logger, Now, Version and Listen are
+	// the controller's.
+	Metrics metrics.Config
 	// Assets is the UI; nil for none.
 	Assets fs.FS
 	Detect detect.Config

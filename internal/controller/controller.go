@@ -6,6 +6,7 @@ package controller
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,9 +18,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aeolus-ebpf/aeolus/internal/controller/assignments"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/ingest"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/query"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
 	"github.com/aeolus-ebpf/aeolus/internal/defect"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 )
@@ -33,6 +36,11 @@ type Controller struct {
 	book    *assignments.Book
 	service *query.Service
 	ingest  *ingest.Server
+	// credentials are those who may come over HTTP; owner is whoever comes by the unix socket.
+	credentials *credential.Book
+	owner       *credential.Credential
+	// metrics is open while the controller runs.
+	metrics *metrics.Store
 }
 
 // New makes a controller that does not listen yet.
@@ -61,6 +69,11 @@ func New(config Config) (*Controller, error) {
 	for _, stage := range [...]string{"ingest.batches", "ingest.flows", "ingest.places", "ingest.events", "events", "reduce", "detect", "watch"} {
 		c.ledger.Stage(stage)
 	}
+	var err error
+	if c.credentials, err = config.book(); err != nil {
+		return nil, err
+	}
+	c.owner = credential.New(credential.Socket, rand.Text(), credential.Limits{})
 	c.engine = engine.New(engine.Config{Detect: config.Detect, Logger: config.Logger, Ledger: c.ledger, Now: config.Now})
 	c.book = assignments.New(config.Assignments, config.Now)
 	c.service = query.New(query.Config{
@@ -87,8 +100,31 @@ func (c *Controller) Ready() <-chan Addresses { return c.ready }
 // Assignments is what agents should be running.
 func (c *Controller) Assignments() *assignments.Book { return c.book }
 
+// openStores opens what keeps things. Close the result.
+func (c *Controller) openStores() (closeAll func(), err error) {
+	settings := c.config.Metrics
+	settings.Ledger, settings.Logger, settings.Now = c.ledger, c.config.Logger, c.config.Now
+	settings.Version, settings.Listen = c.config.Version, c.config.HTTPListen
+	if c.metrics, err = metrics.Open(settings); err != nil {
+		return nil, err
+	}
+	return func() {
+		if err := c.metrics.Close(); err != nil {
+			c.config.Logger.Error("ending", "error", err)
+		}
+	}, nil
+}
+
 // Run listens and works until the context ends. An error says what could not be listened on, or which server ended.
 func (c *Controller) Run(ctx context.Context) error {
+	closeStores, err := c.openStores()
+	if err != nil {
+		if c.ingest != nil {
+			c.ingest.Close()
+		}
+		return err
+	}
+	defer closeStores()
 	opened, err := listen(ctx, &c.config)
 	if err != nil {
 		if c.ingest != nil {
@@ -108,12 +144,13 @@ func (c *Controller) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading the address that was given: %w", err)
 		}
-		guard := query.Guard{Token: c.config.Token, Names: c.config.Names, Port: port}
-		handler := guard.Wrap(c.service.Handler(c.pages()))
+		guard := query.Guard{Credentials: c.credentials, Names: c.config.Names, Port: port}
+		handler := guard.Wrap(c.routes(c.pages()))
 		defect.Go(group, func() error { return c.serve(ctx, opened.http, handler) })
 	}
 	if opened.unix != nil {
-		defect.Go(group, func() error { return c.serve(ctx, opened.unix, c.service.Handler(nil)) })
+		handler := c.owned(c.routes(nil))
+		defect.Go(group, func() error { return c.serve(ctx, opened.unix, handler) })
 	}
 	c.ready <- opened.addresses()
 	c.config.Logger.Info("the controller is ready", "grpc", opened.addresses().GRPC, "http", opened.addresses().HTTP,

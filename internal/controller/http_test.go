@@ -4,6 +4,7 @@ package controller_test
 
 import (
 	"context"
+	"encoding/base64"
 	"io"
 	"net"
 	"net/http"
@@ -48,7 +49,8 @@ func TestHTTP_whoMayAsk(t *testing.T) {
 	p := start(t, func(c *controller.Config) { c.Names = []string{"aeolus.test", "Monitor.Test."} })
 	_, port, err := net.SplitHostPort(p.addresses.HTTP)
 	require.NoError(t, err)
-	right := "Bearer " + token
+	right, cookie := "Bearer "+token, "aeolus-token-"+port+"="+token
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("grafana:"+token))
 	for name, attempt := range map[string]struct {
 		headers map[string]string
 		want    int
@@ -65,10 +67,15 @@ func TestHTTP_whoMayAsk(t *testing.T) {
 		"with half a token":         {map[string]string{"Authorization": "Bearer " + token[:5]}, 401},
 		"with an empty token":       {map[string]string{"Authorization": "Bearer "}, 401},
 		"with a wrong cookie":       {map[string]string{"Cookie": "aeolus-token-" + port + "=x"}, 401},
-		"rebinding":                 {map[string]string{"Authorization": right, "Host": "evil.example:" + port}, 421},
-		"rebinding without a port":  {map[string]string{"Authorization": right, "Host": "evil.example"}, 421},
-		"another port":              {map[string]string{"Authorization": right, "Host": "localhost:1"}, 421},
-		"a name that begins well":   {map[string]string{"Authorization": right, "Host": "localhost.evil.example:" + port}, 421},
+		"by its password":           {map[string]string{"Authorization": basic}, 200},
+		"a program, by any name":    {map[string]string{"Authorization": right, "Host": "aeolus.svc.example"}, 200},
+		"rebinding":                 {map[string]string{"Cookie": cookie, "Host": "evil.example:" + port}, 421},
+		"rebinding without a port":  {map[string]string{"Cookie": cookie, "Host": "evil.example"}, 421},
+		"rebinding with a guess":    {map[string]string{"Authorization": "Bearer x", "Host": "evil.example:" + port}, 421},
+		"rebinding by a browser":    {map[string]string{"Authorization": right, "Host": "evil.example:" + port, "Sec-Fetch-Site": "same-origin"}, 421},
+		"rebinding by a page":       {map[string]string{"Authorization": right, "Host": "evil.example:" + port, "Origin": "http://evil.example:" + port}, 421},
+		"another port":              {map[string]string{"Cookie": cookie, "Host": "localhost:1"}, 421},
+		"a name that begins well":   {map[string]string{"Cookie": cookie, "Host": "localhost.evil.example:" + port}, 421},
 		"another site's page":       {map[string]string{"Authorization": right, "Origin": "http://evil.example"}, 403},
 		"another port's page":       {map[string]string{"Authorization": right, "Origin": "http://127.0.0.1:1"}, 403},
 		"no origin at all":          {map[string]string{"Authorization": right, "Origin": "null"}, 403},

@@ -29,7 +29,7 @@ func limit(next http.Handler, patience time.Duration) http.Handler {
 			return
 		}
 		body := &hastyBody{
-			ReadCloser: http.MaxBytesReader(w, r.Body, 2*maxRequest), control: control, end: time.Now().Add(patience),
+			ReadCloser: http.MaxBytesReader(w, r.Body, maxBody), control: control, end: time.Now().Add(patience),
 		}
 		_ = control.SetReadDeadline(body.end)
 		_ = control.SetWriteDeadline(time.Time{})

@@ -14,6 +14,8 @@ import (
 const (
 	maxRequest = 64 << 10
 	maxHeader  = 32 << 10
+	// maxBody bounds every body, whoever takes it: each handler has bounds of its own below.
+	maxBody = 64 << 20
 )
 
 // Handler serves the questions, and the UI where there is one.

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/aeolus-ebpf/aeolus/internal/controller/controllertest"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/query"
@@ -73,7 +74,13 @@ func run(o options) error {
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	handler := service.Handler(pages(o.assets))
 	root := http.NewServeMux()
-	root.Handle("/", query.Guard{Token: o.token, Port: port}.Wrap(handler))
+	guard := query.Guard{Port: port}
+	if o.token != "" {
+		if guard.Credentials, err = credential.NewBook(credential.New(credential.Default, o.token, credential.Limits{})); err != nil {
+			return err
+		}
+	}
+	root.Handle("/", guard.Wrap(handler))
 	root.HandleFunc("POST /fault", switchFault(world))
 	server := query.NewServer(root, 20*time.Second)
 	if o.unix != "" {
