@@ -60,3 +60,28 @@ func TestGraph_forgottenNodesComeBackAsTheyWere(t *testing.T) {
 	require.Len(t, g.Nodes(), 2)
 	require.Same(t, g.Nodes()[a.ID], second.Client)
 }
+
+func TestGraph_tellsWhatIsAdded(t *testing.T) {
+	var told graph.Bucket
+	var open int64
+	readings := 0
+	g := graph.New(graph.Config{WithoutSeconds: true, Added: func(_ *graph.Edge, delta *graph.Delta) {
+		told.Add(&delta.Bucket)
+		open += delta.OpenBy
+		readings += len(delta.RoundTrips())
+	}}, nil)
+	edge := g.Edge(workload(g, "a"), workload(g, "b"), false, begin)
+	for i := range 5 {
+		delta := graph.Delta{Bucket: graph.Bucket{Opens: 1, Sent: 10}, OpenBy: 1}
+		delta.AddRoundTrip(time.Millisecond, 0, 3)
+		delta.AddRoundTrip(2*time.Millisecond, 0, 3)
+		delta.AddRoundTrip(0, 0, 3)
+		g.Add(edge, begin.Add(time.Duration(i)*time.Second), &delta)
+	}
+	require.EqualValues(t, 5, told.Opens)
+	require.EqualValues(t, 50, told.Sent)
+	require.EqualValues(t, 5, open)
+	require.EqualValues(t, 5, edge.Open)
+	require.Equal(t, 10, readings)
+	require.Empty(t, edge.Seconds(0, 1<<60))
+}
