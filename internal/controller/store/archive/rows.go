@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package archive keeps what was seen: connections, edges, instances and events, for as long as there is room. The newest
-// rows are in memory, and can be asked for at once; older ones lie in Parquet segments, which other tools can read.
 package archive
 
 import (

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// opened is a segment that is being read.
+type opened[R any] struct {
+	archive *Archive
+	table   *table[R]
+	segment *segment
+	file    *os.File
+	parsed  *parquet.File
+	// chunk says which of the segment's columns each of the table's is; -1 where it has none.
+	chunk []int
+}
+
+func (s *store[R]) open(of *segment) (*opened[R], error) {
+	file, err := os.Open(of.path)
+	if err != nil {
+		return nil, fmt.Errorf("opening a segment: %w", err)
+	}
+	parsed, err := parse(file, of.bytes)
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	o := &opened[R]{archive: s.archive, table: s.table, segment: of, file: file, parsed: parsed, chunk: make([]int, len(s.table.columns))}
+	for i, c := range s.table.columns {
+		o.chunk[i] = -1
+		leaf, ok := parsed.Schema().Lookup(c.name)
+		if !ok {
+			continue
+		}
+		if leaf.Node.Type().Kind() != c.node.Type().Kind() || leaf.Node.Repeated() {
+			file.Close()
+			return nil, fmt.Errorf("column %s is of another type: %w", c.name, errCorrupt)
+		}
+		o.chunk[i] = leaf.ColumnIndex
+	}
+	return o, nil
+}
+
+func (o *opened[R]) close() { o.file.Close() }
+
+// group is a row group of a segment.
+type group[R any] struct {
+	*opened[R]
+	chunks []parquet.ColumnChunk
+	rows   int64
+	// least and most bound the time of its rows.
+	least, most int64
+}
+
+func (o *opened[R]) groups() (groups []*group[R], err error) {
+	err = guarded("reading the footer", func() error {
+		for _, rowGroup := range o.parsed.RowGroups() {
+			g := &group[R]{opened: o, chunks: rowGroup.ColumnChunks(), rows: rowGroup.NumRows(), least: o.segment.from, most: o.segment.to}
+			if bounds, ok := g.bounds(o.table.from); ok {
+				g.least = bounds[0]
+			}
+			if bounds, ok := g.bounds(o.table.to); ok {
+				g.most = bounds[1]
+			}
+			groups = append(groups, g)
+		}
+		return nil
+	})
+	return groups, err
+}
+
+func (g *group[R]) column(place int) *parquet.FileColumnChunk {
+	if g.chunk[place] < 0 {
+		return nil
+	}
+	found, _ := g.chunks[g.chunk[place]].(*parquet.FileColumnChunk)
+	return found
+}
+
+// bounds gives the least and the greatest time in a column.
+func (g *group[R]) bounds(column int) (bounds [2]int64, ok bool) {
+	chunk := g.column(column)
+	if chunk == nil {
+		return bounds, false
+	}
+	least, most, ok := chunk.Bounds()
+	if !ok || least.Kind() != parquet.Int64 || most.Kind() != parquet.Int64 {
+		return bounds, false
+	}
+	return [2]int64{least.Int64(), most.Int64()}, true
+}
+
+// excluded asks the filters whether no row of the group can meet a condition.
+func (g *group[R]) excluded(c condition[R]) (bool, error) {
+	if len(c.values) == 0 {
+		return false, nil
+	}
+	for _, column := range c.columns {
+		chunk := g.column(column)
+		if chunk == nil {
+			continue
+		}
+		filter, err := chunk.BloomFilterFrom(g.file)
+		if errors.Is(err, parquet.ErrMissingBloomFilter) || filter == nil && err == nil {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("reading a filter: %w", err)
+		}
+		for _, value := range c.values {
+			may, err := filter.Check(value)
+			if err != nil {
+				return false, fmt.Errorf("reading a filter: %w", err)
+			}
+			if may {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// stretch is rows of a group that follow each other.
+type stretch struct{ from, to int64 }
+
+// stretches gives the rows that must be looked at: those of the pages whose bounds do not exclude them.
+func (g *group[R]) stretches(s *selection[R]) ([]stretch, error) {
+	all := []stretch{{0, g.rows}}
+	begin := g.column(g.table.from)
+	if begin == nil {
+		return all, nil
+	}
+	offsets, err := begin.OffsetIndexFrom(g.file)
+	if err != nil || offsets.NumPages() == 0 {
+		return all, nil
+	}
+	pages := offsets.NumPages()
+	wanted := make([]bool, pages)
+	for i := range wanted {
+		wanted[i] = true
+	}
+	exclude := func(column int, outside func(least, most parquet.Value) bool) {
+		chunk := g.column(column)
+		if chunk == nil {
+			return
+		}
+		index, err := chunk.ColumnIndexFrom(g.file)
+		if err != nil || index.NumPages() != pages {
+			return
+		}
+		for i := range wanted {
+			if !index.NullPage(i) && outside(index.MinValue(i), index.MaxValue(i)) {
+				wanted[i] = false
+			}
+		}
+	}
+	exclude(g.table.from, func(least, _ parquet.Value) bool { return least.Int64() >= s.to })
+	exclude(g.table.to, func(_, most parquet.Value) bool { return most.Int64() < s.from })
+	for _, c := range s.conditions {
+		if len(c.columns) != 1 || c.columns[0] != g.table.sorted {
+			continue
+		}
+		exclude(g.table.sorted, func(least, most parquet.Value) bool { return outsideAll(c.values, least, most) })
+	}
+	return joinPages(wanted, offsets, g.rows), nil
+}
+
+func outsideAll(values []parquet.Value, least, most parquet.Value) bool {
+	for _, value := range values {
+		text := string(value.ByteArray())
+		if text >= string(least.ByteArray()) && text <= string(most.ByteArray()) {
+			return false
+		}
+	}
+	return true
+}
+
+func joinPages(wanted []bool, offsets parquet.OffsetIndex, rows int64) []stretch {
+	var joined []stretch
+	for i, want := range wanted {
+		if !want {
+			continue
+		}
+		from, to := offsets.FirstRowIndex(i), rows
+		if i+1 < len(wanted) {
+			to = offsets.FirstRowIndex(i + 1)
+		}
+		if n := len(joined); n > 0 && joined[n-1].to == from {
+			joined[n-1].to = to
+			continue
+		}
+		joined = append(joined, stretch{from, to})
+	}
+	return joined
+}
+
+// load reads columns of some rows into a block.
+func (g *group[R]) load(b *block[R], columns []int, stretches []stretch) error {
+	var rows int
+	for _, s := range stretches {
+		rows += int(s.to - s.from)
+	}
+	for _, column := range columns {
+		v := b.columns[column]
+		if v.length() > 0 {
+			continue
+		}
+		chunk := g.column(column)
+		if chunk == nil {
+			v.absent(rows)
+			continue
+		}
+		if err := g.loadColumn(v, chunk, stretches); err != nil {
+			return fmt.Errorf("reading column %s: %w", g.table.columns[column].name, err)
+		}
+		if v.length() != rows {
+			return fmt.Errorf("column %s has %d rows of %d: %w", g.table.columns[column].name, v.length(), rows, errCorrupt)
+		}
+	}
+	b.rows = rows
+	return nil
+}
+
+func (g *group[R]) loadColumn(v vector[R], chunk *parquet.FileColumnChunk, stretches []stretch) error {
+	// Seeking goes by the index, where there is one.
+	_, _ = chunk.OffsetIndexFrom(g.file)
+	pages := chunk.PagesFrom(g.file)
+	defer pages.Close()
+	for _, s := range stretches {
+		if err := pages.SeekToRow(s.from); err != nil {
+			return fmt.Errorf("seeking: %w", err)
+		}
+		for at := s.from; at < s.to; {
+			page, err := pages.ReadPage()
+			if errors.Is(err, io.EOF) {
+				return fmt.Errorf("it ends early: %w", errCorrupt)
+			}
+			if err != nil {
+				return fmt.Errorf("reading a page: %w", err)
+			}
+			g.archive.pagesRead.Add(1)
+			if rest := s.to - at; page.NumRows() > rest {
+				cut := page.Slice(0, rest)
+				parquet.Release(page)
+				page = cut
+			}
+			at += page.NumRows()
+			if page.NumRows() == 0 {
+				parquet.Release(page)
+				return fmt.Errorf("an empty page: %w", errCorrupt)
+			}
+			err = v.read(page)
+			parquet.Release(page)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
