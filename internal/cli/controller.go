@@ -25,6 +25,7 @@ import (
 // controllerFlags are what aeolus controller is told.
 type controllerFlags struct {
 	places
+	keeping
 	agents, token, file string
 	hosts, names        []string
 	learning            time.Duration
@@ -54,6 +55,7 @@ Each flag can stand in a YAML file under its own name (--config), or in the envi
 	set.BoolVar(&flags.newEdges, "new-edges", false, "an edge that was never seen before is an anomaly, and not an event alone")
 	set.StringVar(&flags.token, "token", "", "`token` that the page and the API ask for (default: a new one each time)")
 	flags.places.flags(a, set)
+	flags.keeping.flags(set)
 	configFlag(set, &flags.file)
 	group(set, "Where it listens", "agents", "host", "name", "public")
 	group(set, "What it does", "learning", "new-edges")
@@ -80,6 +82,14 @@ func (a *app) runController(ctx context.Context, flags controllerFlags) error {
 	if flags.token == "" {
 		flags.token = rand.Text()
 	}
+	kept, err := flags.metrics(flags.data)
+	if err != nil {
+		return err
+	}
+	credentials, err := flags.credentials()
+	if err != nil {
+		return err
+	}
 	held, err := up.TakePlaces(flags.data, flags.run)
 	if err != nil {
 		return err
@@ -99,6 +109,7 @@ func (a *app) runController(ctx context.Context, flags controllerFlags) error {
 		Version: version.String(), GRPCListen: flags.agents, HTTPListen: flags.listen, Public: flags.public, Names: flags.names,
 		UnixSocket: filepath.Join(flags.run, socketName), TLS: pki.ServerConfig(certificate, authority.Pool()), Token: flags.token,
 		Assets: pages(), Detect: detect.Config{Learning: flags.learning, NewEdges: flags.newEdges}, Logger: a.logger(a.verbose + 1),
+		Metrics: kept, Credentials: credentials,
 	})
 	if err != nil {
 		return err

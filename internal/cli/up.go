@@ -20,6 +20,7 @@ import (
 // upFlags are what aeolus up is told.
 type upFlags struct {
 	places
+	keeping
 	node, scope, token, file string
 	names                    []string
 	learning                 time.Duration
@@ -52,6 +53,7 @@ Each flag can stand in a YAML file under its own name (--config), or in the envi
 	set.DurationVar(&flags.learning, "learning", 0, "`time` that an edge is watched before it is judged by what is usual for it (default 1m)")
 	group(set, "What it does", "demo", "shop", "calls", "scope", "node", "learning")
 	flags.places.flags(a, set)
+	flags.keeping.flags(set)
 	set.StringSliceVar(&flags.names, "name", nil, "further `names` that browsers may call this host by, besides localhost")
 	set.BoolVar(&flags.public, "public", false, "allow --listen to be an address that others can reach; what goes there is not encrypted")
 	group(set, "Where it listens", "name", "public")
@@ -78,6 +80,14 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 	if err != nil {
 		return usageError{err.Error()}
 	}
+	kept, err := flags.metrics(flags.data)
+	if err != nil {
+		return err
+	}
+	credentials, err := flags.credentials()
+	if err != nil {
+		return err
+	}
 	if err := agent.Privileged(); err != nil {
 		return hint(err, "sudo aeolus up; aeolus doctor says more")
 	}
@@ -89,7 +99,7 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 	ready := make(chan up.Addresses, 1)
 	config := up.Config{
 		Node: flags.node, Scope: scope, DataDir: flags.data, RunDir: flags.run, Listen: flags.listen, Token: flags.token,
-		Names: flags.names, Public: flags.public, Learning: flags.learning, Assets: pages(), Logger: a.logger(a.verbose),
+		Names: flags.names, Public: flags.public, Learning: flags.learning, Metrics: kept, Credentials: credentials, Assets: pages(), Logger: a.logger(a.verbose),
 		Progress: func(line string) { a.progress("%s", line) },
 		Ready:    func(addresses up.Addresses) { ready <- addresses },
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/aeolus-ebpf/aeolus/internal/agent"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
 	"github.com/aeolus-ebpf/aeolus/internal/demo"
 	"github.com/aeolus-ebpf/aeolus/internal/pki"
 )
@@ -25,6 +27,12 @@ type Config struct {
 	// further names that they may be called by.
 	Listen, Token string
 	Names         []string
+	// Credentials are further tokens; Metrics says where metrics are kept: in a temporary directory, unless it names one.
+	Credentials []*credential.Credential
+	Metrics     metrics.Config
+	// Scrape is the address where metrics are shown to any Prometheus, host:port; empty for DefaultScrape, or a free port
+	// where that is taken, and NoScrape for nowhere.
+	Scrape string
 	// Public allows Listen to be an address that others can reach.
 	Public bool
 	// Learning is how long an edge is watched before it is judged by what is usual for it; 0 for the default.
@@ -43,6 +51,8 @@ type Config struct {
 type Addresses struct {
 	// Page is for a browser, with its token; Socket for this host's command line.
 	Page, Socket string
+	// Scrape is where a Prometheus finds metrics; empty for nowhere.
+	Scrape string
 }
 
 func (c Config) withDefaults() Config {

@@ -54,6 +54,7 @@ func New(config Config) (*Up, error) {
 		Public: config.Public, Names: config.Names, UnixSocket: filepath.Join(config.RunDir, socketName),
 		TLS: pki.ServerConfig(certificate, authority.Pool()), Token: config.Token, Assets: config.Assets,
 		Detect: detect.Config{Learning: config.Learning}, Logger: config.Logger,
+		Metrics: config.Metrics, Credentials: config.Credentials,
 	})
 	if err != nil {
 		return nil, err
@@ -69,61 +70,57 @@ func New(config Config) (*Up, error) {
 	return u, nil
 }
 
-// Run runs all roles until the context ends or one of them does. The controller ends last, so that it hears what the
-// others say at their end.
+// Run runs all roles until the context ends or one of them does. The collector ends after the agent and the controller
+// last, so that they hear what the others say at their end.
 func (u *Up) Run(ctx context.Context) error {
 	held, err := TakePlaces(u.config.DataDir, u.config.RunDir)
 	if err != nil {
 		return err
 	}
 	defer held.Leave()
-	last, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	controllerEnded := make(chan error, 1)
-	go func() {
-		controllerEnded <- guarded("controller", func() error { return u.controller.Run(last) })
-	}()
 	u.config.Progress("starting the controller")
+	serving := serve(ctx, "controller", u.controller.Run)
 	select {
-	case err := <-controllerEnded:
-		return err
+	case <-serving.ended:
+		return serving.err
 	case addresses := <-u.controller.Ready():
-		err = u.runOthers(ctx, addresses, controllerEnded)
+		err = u.runCollector(ctx, addresses, serving)
 	}
-	stop()
-	return errors.Join(err, <-controllerEnded)
+	return errors.Join(err, serving.end())
 }
 
-// runOthers runs the agent and the demonstration. It puts back what it takes from the controller's channel.
-func (u *Up) runOthers(ctx context.Context, addresses controller.Addresses, controllerEnded chan error) error {
+// runCollector runs the collector, and the others before it.
+func (u *Up) runCollector(ctx context.Context, addresses controller.Addresses, serving *server) error {
+	collecting, err := u.collect(ctx, addresses)
+	if err != nil {
+		return err
+	}
+	return errors.Join(u.runOthers(ctx, addresses, collecting, serving), collecting.end())
+}
+
+// runOthers runs the agent and the demonstration, as long as those are there whom they need.
+func (u *Up) runOthers(ctx context.Context, addresses controller.Addresses, collecting *collecting, serving *server) error {
 	certificate, err := u.authority.IssueAgent(u.config.Node)
 	if err != nil {
 		return err
 	}
 	made, err := agent.New(agent.Config{
-		Node: u.config.Node, Scope: u.config.Scope, Controller: addresses.GRPC,
+		Node: u.config.Node, Scope: u.config.Scope, Controller: addresses.GRPC, Reports: collecting.reports,
 		TLS: pki.ClientConfig(certificate, u.authority.Pool()), Logger: u.config.Logger,
 	})
 	if err != nil {
 		return err
 	}
 	u.config.Ready(Addresses{
-		Page: fmt.Sprintf("http://%s/?token=%s", addresses.HTTP, u.config.Token), Socket: addresses.UnixSocket,
+		Page: fmt.Sprintf("http://%s/?token=%s", addresses.HTTP, u.config.Token), Socket: addresses.UnixSocket, Scrape: collecting.scrape,
 	})
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return ended(inner, guarded("agent", func() error { return made.Run(inner) })) })
 	if u.shop != nil {
 		group.Go(func() error { return ended(inner, guarded("demonstration", func() error { return u.shop.Run(inner) })) })
 	}
-	group.Go(func() error {
-		select {
-		case <-inner.Done():
-			return nil
-		case err := <-controllerEnded:
-			controllerEnded <- nil
-			return errors.Join(errors.New("the controller has ended"), err)
-		}
-	})
+	group.Go(func() error { return collecting.needed(inner) })
+	group.Go(func() error { return serving.needed(inner) })
 	return group.Wait()
 }
 
