@@ -57,6 +57,9 @@ func New(ctx context.Context, config Config) (*Collector, error) {
 // Ready is closed once everything listens.
 func (c *Collector) Ready() <-chan struct{} { return c.ready }
 
+// Pipelines are what was configured, by name.
+func (c *Collector) Pipelines() []Pipeline { return c.loaded.pipelines() }
+
 // Reload asks for the configuration to be read anew. One that is wrong changes nothing.
 func (c *Collector) Reload() {
 	select {
@@ -77,7 +80,7 @@ func (c *Collector) Run(ctx context.Context) error {
 		if first {
 			close(c.ready)
 		}
-		c.config.Logger.Info("the collector runs", "pipelines", c.loaded.pipelines())
+		c.config.Logger.Info("the collector runs", "pipelines", len(c.loaded.config.Service.Pipelines))
 		again, err := c.wait(ctx, fatal)
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
 		ended := running.Shutdown(stop)

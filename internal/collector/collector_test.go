@@ -83,7 +83,7 @@ service:
 		}
 		return ""
 	})
-	require.Contains(t, log.String(), `msg="the collector runs" pipelines=[metrics]`)
+	require.Contains(t, log.String(), `msg="the collector runs" pipelines=1`)
 	require.NotContains(t, log.String(), "otelcol.")
 	require.NotContains(t, log.String(), "service.instance.id", "the same on every line says nothing")
 	stop()

@@ -33,6 +33,10 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
 	"go.opentelemetry.io/collector/service"
+
+	"github.com/aeolus-ebpf/aeolus/internal/collector/aeolusexporter"
+	"github.com/aeolus-ebpf/aeolus/internal/collector/aeolusreceiver"
+	"github.com/aeolus-ebpf/aeolus/internal/collector/edgesconnector"
 )
 
 // The modules that components come from.
@@ -53,6 +57,7 @@ type linked struct {
 // table lists every component, by kind and in the order of the manifest.
 func table() []linked {
 	return []linked{
+		{factory: aeolusreceiver.NewFactory(), module: Own, path: "internal/collector/aeolusreceiver"},
 		{factory: otlpreceiver.NewFactory(), module: core + "receiver/otlpreceiver"},
 		{factory: prometheusreceiver.NewFactory(), module: contrib + "receiver/prometheusreceiver"},
 
@@ -62,6 +67,9 @@ func table() []linked {
 		{factory: filterprocessor.NewFactory(), module: contrib + "processor/filterprocessor"},
 		{factory: transformprocessor.NewFactory(), module: contrib + "processor/transformprocessor"},
 
+		{factory: edgesconnector.NewFactory(), module: Own, path: "internal/collector/edgesconnector"},
+
+		{factory: aeolusexporter.NewFactory(), module: Own, path: "internal/collector/aeolusexporter"},
 		{factory: debugexporter.NewFactory(), module: core + "exporter/debugexporter"},
 		{factory: otlpexporter.NewFactory(), module: core + "exporter/otlpexporter"},
 		{factory: otlphttpexporter.NewFactory(), module: core + "exporter/otlphttpexporter"},

@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/featuregate"
 	"go.opentelemetry.io/collector/otelcol"
@@ -75,12 +77,36 @@ func load(ctx context.Context, config Config) (*loaded, error) {
 	return &loaded{config: read, factories: made, documents: documents}, nil
 }
 
-// pipelines are the names of what runs.
-func (l *loaded) pipelines() []string {
-	var names []string
-	for id := range l.config.Service.Pipelines {
-		names = append(names, id.String())
+// Pipeline is one way through the collector.
+type Pipeline struct {
+	Name                             string
+	Receivers, Processors, Exporters []string
+}
+
+// String shows the way: "aeolus, otlp → memory_limiter → aeolus".
+func (p Pipeline) String() string {
+	var parts []string
+	for _, part := range [][]string{p.Receivers, p.Processors, p.Exporters} {
+		if len(part) > 0 {
+			parts = append(parts, strings.Join(part, ", "))
+		}
 	}
-	slices.Sort(names)
-	return names
+	return strings.Join(parts, " → ")
+}
+
+// pipelines are what runs, by name.
+func (l *loaded) pipelines() []Pipeline {
+	words := func(ids []component.ID) []string {
+		var list []string
+		for _, id := range ids {
+			list = append(list, id.String())
+		}
+		return list
+	}
+	var list []Pipeline
+	for id, p := range l.config.Service.Pipelines {
+		list = append(list, Pipeline{Name: id.String(), Receivers: words(p.Receivers), Processors: words(p.Processors), Exporters: words(p.Exporters)})
+	}
+	slices.SortFunc(list, func(a, b Pipeline) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }
