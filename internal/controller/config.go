@@ -14,6 +14,8 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/assign"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/notify"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/archive"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
 )
 
@@ -40,6 +42,11 @@ type Config struct {
 	// Metrics says where metrics are kept, how long, and what is received. Its Ledger, Logger, Now, Version and Listen are
 	// the controller's.
 	Metrics metrics.Config
+	// Archive says where what is seen is kept, and how long; nothing is where its Directory is empty. Its Ledger, Logger and
+	// Now are the controller's.
+	Archive archive.Config
+	// Notify says which Alertmanagers are told what is wrong. Its Ledger, Logger, Now and Name are the controller's.
+	Notify notify.Config
 	// Assets is the UI; nil for none.
 	Assets fs.FS
 	Detect detect.Config

@@ -21,6 +21,7 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/ingest"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/notify"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/query"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
 	"github.com/aeolus-ebpf/aeolus/internal/defect"
@@ -40,7 +41,10 @@ type Controller struct {
 	credentials *credential.Book
 	owner       *credential.Credential
 	// metrics is open while the controller runs.
-	metrics *metrics.Store
+	metrics  *metrics.Store
+	notifier *notify.Notifier
+	// past is what is kept of what was seen.
+	past past
 }
 
 // New makes a controller that does not listen yet.
@@ -74,11 +78,17 @@ func New(config Config) (*Controller, error) {
 		return nil, err
 	}
 	c.owner = credential.New(credential.Socket, rand.Text(), credential.Limits{})
-	c.engine = engine.New(engine.Config{Detect: config.Detect, Logger: config.Logger, Ledger: c.ledger, Now: config.Now})
+	c.past = newPast(config.Archive, c.ledger)
+	c.engine = engine.New(engine.Config{
+		Detect: config.Detect, Logger: config.Logger, Ledger: c.ledger, Now: config.Now, Recorder: c.past.recorder,
+	})
+	if c.notifier, err = c.newNotifier(); err != nil {
+		return nil, err
+	}
 	c.book = assignments.New(config.Assignments, config.Now)
 	c.service = query.New(query.Config{
 		Name: config.Name, Version: config.Version, Engine: c.engine, Ledger: c.ledger, Agents: c.agents,
-		MaxWatchers: config.MaxWatchers,
+		MaxWatchers: config.MaxWatchers, Past: c.past.query,
 	})
 	if config.GRPCListen == "" {
 		return c, nil
@@ -94,6 +104,12 @@ func New(config Config) (*Controller, error) {
 	return c, nil
 }
 
+func (c *Controller) newNotifier() (*notify.Notifier, error) {
+	settings := c.config.Notify
+	settings.Ledger, settings.Logger, settings.Now, settings.Name = c.ledger, c.config.Logger, c.config.Now, c.config.Name
+	return notify.New(settings, c.engine)
+}
+
 // Ready gives the addresses once the controller listens on all of them.
 func (c *Controller) Ready() <-chan Addresses { return c.ready }
 
@@ -101,14 +117,19 @@ func (c *Controller) Ready() <-chan Addresses { return c.ready }
 func (c *Controller) Assignments() *assignments.Book { return c.book }
 
 // openStores opens what keeps things. Close the result.
-func (c *Controller) openStores() (closeAll func(), err error) {
+func (c *Controller) openStores(ctx context.Context) (closeAll func(), err error) {
 	settings := c.config.Metrics
 	settings.Ledger, settings.Logger, settings.Now = c.ledger, c.config.Logger, c.config.Now
 	settings.Version, settings.Listen = c.config.Version, c.config.HTTPListen
 	if c.metrics, err = metrics.Open(settings); err != nil {
 		return nil, err
 	}
+	closePast, err := c.openPast(ctx)
+	if err != nil {
+		return nil, errors.Join(err, c.metrics.Close())
+	}
 	return func() {
+		closePast()
 		if err := c.metrics.Close(); err != nil {
 			c.config.Logger.Error("ending", "error", err)
 		}
@@ -117,7 +138,7 @@ func (c *Controller) openStores() (closeAll func(), err error) {
 
 // Run listens and works until the context ends. An error says what could not be listened on, or which server ended.
 func (c *Controller) Run(ctx context.Context) error {
-	closeStores, err := c.openStores()
+	closeStores, err := c.openStores(ctx)
 	if err != nil {
 		if c.ingest != nil {
 			c.ingest.Close()
@@ -136,6 +157,8 @@ func (c *Controller) Run(ctx context.Context) error {
 	// Watching streams last until their context ends, which is that of the server's requests.
 	group, ctx := errgroup.WithContext(ctx)
 	defect.Go(group, func() error { return c.engine.Run(ctx) })
+	c.past.run(ctx, group)
+	defect.Go(group, func() error { return c.notifier.Run(ctx, opened.page()) })
 	if opened.grpc != nil {
 		defect.Go(group, func() error { return c.ingest.Serve(ctx, opened.grpc) })
 	}

@@ -40,6 +40,14 @@ func (l *listeners) addresses() Addresses {
 	return a
 }
 
+// page is the address of the page; empty for none.
+func (l *listeners) page() string {
+	if l.http == nil {
+		return ""
+	}
+	return "http://" + l.http.Addr().String()
+}
+
 func (l *listeners) close() {
 	for _, listener := range [...]net.Listener{l.grpc, l.http, l.unix} {
 		if listener != nil {

@@ -134,8 +134,11 @@ func alertAnnotations(a *Anomaly) map[string]string {
 	return annotations
 }
 
-// link is where the page shows an anomaly.
+// link is where the page shows an anomaly; empty where there is no page.
 func link(page, id string) string {
+	if page == "" {
+		return ""
+	}
 	return strings.TrimRight(page, "/") + "/?open=" + url.QueryEscape("anomaly:"+id)
 }
 

@@ -36,6 +36,9 @@ func New(c Config, source *engine.Engine) (*Notifier, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
+	if len(c.Alertmanagers) == 0 {
+		return new(Notifier), nil
+	}
 	var addresses []string
 	for _, text := range c.Alertmanagers {
 		address, err := parseAddress(text)

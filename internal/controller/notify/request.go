@@ -22,7 +22,7 @@ type alert struct {
 	Annotations  map[string]string `json:"annotations"`
 	StartsAt     string            `json:"startsAt"`
 	EndsAt       string            `json:"endsAt"`
-	GeneratorURL string            `json:"generatorURL"`
+	GeneratorURL string            `json:"generatorURL,omitempty"`
 }
 
 const timeFormat = "2006-01-02T15:04:05.000Z07:00"
