@@ -17,7 +17,7 @@ import (
 
 const (
 	// shutdownPatience bounds how long components may take to hand on what they hold.
-	shutdownPatience = 10 * time.Second
+	shutdownPatience = 5 * time.Second
 	// fatalErrors is how many components can say that they are lost before anybody listens.
 	fatalErrors = 64
 )
@@ -82,15 +82,31 @@ func (c *Collector) Run(ctx context.Context) error {
 		}
 		c.config.Logger.Info("the collector runs", "pipelines", len(c.loaded.config.Service.Pipelines))
 		again, err := c.wait(ctx, fatal)
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
-		ended := running.Shutdown(stop)
-		cancel()
-		if ended != nil {
-			ended = fmt.Errorf("ending the pipelines: %w", ended)
-		}
-		if !again || ended != nil {
+		ended := c.end(ctx, running)
+		if !again {
 			return errors.Join(err, ended)
 		}
+		if ended != nil {
+			c.config.Logger.Error("the old pipelines did not end well", "error", ended)
+		}
+	}
+}
+
+// end lets components hand on what they hold. Some try that for every message in turn, however long it takes: they are
+// not waited for, and with the process they end.
+func (c *Collector) end(ctx context.Context, running *service.Service) error {
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- running.Shutdown(stop) }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			return fmt.Errorf("ending the pipelines: %w", err)
+		}
+		return nil
+	case <-stop.Done():
+		return fmt.Errorf("ending the pipelines: after %s they still hold what no server takes; it is lost", shutdownPatience)
 	}
 }
 

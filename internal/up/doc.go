@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package up runs every role in one process: a controller, an agent that reports to it over loopback with certificates
-// that exist in memory alone, and, if asked for, the demonstration. It is the one place that knows all roles.
+// Package up runs every role in one process: a controller, a collector that passes on to it, an agent that reports to the
+// collector, and, if asked for, the demonstration. They speak over loopback, with certificates that exist in memory alone.
+// It is the one place that knows all roles.
 package up
