@@ -15,6 +15,7 @@ func (g *Graph) Expire(now time.Time, keep func(*Edge) bool) {
 		seconds = max(leastHistory, int64(g.config.MaxBuckets)/int64(max(len(g.edges), 1)))
 	}
 	oldest := now.Unix() - seconds
+	g.oldest = max(g.oldest, oldest)
 	forget := now.Add(-g.config.History)
 	for key, edge := range g.edges {
 		g.buckets -= edge.ring.trim(oldest)

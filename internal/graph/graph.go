@@ -18,7 +18,8 @@ type Config struct {
 	MaxBuckets int
 	// MaxOpen and MaxClosed bound the connections that can be listed.
 	MaxOpen, MaxClosed int
-	// Added is told of everything that is added to an edge; it may be nil. The delta is the caller's: read it only.
+	// Added is told of everything that is added to an edge; it may be nil. The delta is good until it
+	// returns.
 	Added func(*Edge, *Delta)
 	// WithoutSeconds keeps no history second by second: for who counts for himself what Added tells.
 	WithoutSeconds bool
@@ -63,9 +64,10 @@ type Graph struct {
 	external int
 	buckets  int
 	changes  uint64
-	// The first second that has not been taken yet; see Take.
-	taken int64
-	onNew func(*Edge)
+	// The first second that has not been taken yet, see Take; and the first that has not been forgotten.
+	taken, oldest int64
+	told          Delta
+	onNew         func(*Edge)
 }
 
 // New makes an empty graph. onNew is told of every edge when it is first seen; it may be nil.
@@ -84,6 +86,9 @@ func New(config Config, onNew func(*Edge)) *Graph {
 
 // History is how far back the graph can be asked.
 func (g *Graph) History() time.Duration { return g.config.History }
+
+// Oldest is the first second that has not been forgotten; 0 while none has.
+func (g *Graph) Oldest() int64 { return g.oldest }
 
 // Changes grows whenever something in the graph changes.
 func (g *Graph) Changes() uint64 { return g.changes }
@@ -233,7 +238,9 @@ func (d *Delta) RoundTrips() []time.Duration { return d.roundTrips[:d.readings] 
 // Add adds to an edge what happened at a time.
 func (g *Graph) Add(edge *Edge, at time.Time, delta *Delta) {
 	if g.config.Added != nil {
-		g.config.Added(edge, delta)
+		// A copy, so that the caller's need not be on the heap.
+		g.told = *delta
+		g.config.Added(edge, &g.told)
 	}
 	if !g.config.WithoutSeconds {
 		g.addSecond(edge, at.Unix(), delta)

@@ -18,7 +18,7 @@ type Identity struct {
 // Recall gives the node that was once known by an identity, made if it is not there. It notes when it was seen then.
 func (g *Graph) Recall(identity Identity, at time.Time) *Node {
 	var node *Node
-	if identity.ID == otherID(identity.External) {
+	if identity.Name == other && identity.ID == otherID(identity.External) {
 		node = g.other(identity.External, at)
 	} else {
 		node = g.node(nodeKey{external: identity.External, namespace: identity.Namespace, name: identity.Name}, identity.Kind, at)
@@ -42,11 +42,14 @@ func (n *Node) RecallInstance(instance *Instance) {
 	}
 }
 
+// other is the name of the node that stands for all that were beyond the bound.
+const other = "other"
+
 // otherID is the id of the node that stands for all that were beyond the bound.
 func otherID(external bool) string {
 	class := "workload"
 	if external {
 		class = "address"
 	}
-	return Identify(class, "\x00", "other")
+	return Identify(class, "\x00", other)
 }

@@ -95,6 +95,9 @@ func New(config Config) *Engine {
 	e.graph = graph.New(config.Graph, func(edge *graph.Edge) { e.newEdges = append(e.newEdges, edge) })
 	config.Reduce.Changed, config.Reduce.Dropped = e.connectionChanged, e.connectionDropped
 	config.Reduce.Run = strconv.FormatInt(e.started.UnixMilli(), 36) + "-"
+	if config.Recorder != nil {
+		config.Recorder.Begin(e.graph, e.started)
+	}
 	e.reducer = reduce.New(e.graph, config.Ledger.Stage("reduce"), config.Reduce)
 	return e
 }
@@ -126,7 +129,6 @@ func (e *Engine) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			e.End()
 			return nil
 		case <-ticker.C:
 			e.Tick()
@@ -156,7 +158,7 @@ func (e *Engine) Tick() {
 	e.detector.Forget(func(id string) bool { return e.graph.Edges()[id] == nil })
 }
 
-// End has everything written down that has not been yet. Run calls it at its end; tests may.
+// End has everything written down that has not been yet. It is to be called when nothing more comes.
 func (e *Engine) End() {
 	if e.config.Recorder == nil {
 		return

@@ -28,14 +28,15 @@ const (
 
 // Sink keeps rows. It does not wait for the disk, and counts what it has no room for.
 type Sink interface {
-	AddEdges(...archive.Edge)
-	AddInstances(...archive.Instance)
-	AddFlows(...archive.Flow)
-	AddEvents(...archive.Event)
+	AddEdges([]archive.Edge)
+	AddInstances([]archive.Instance)
+	AddFlows([]archive.Flow)
+	AddEvents([]archive.Event)
 }
 
 // Config is what a recorder needs.
 type Config struct {
+	// Sink may be given later, by Attach.
 	Sink   Sink
 	Ledger *loss.Ledger
 	// MostRows bounds the rows of each kind that wait; 65536 unless given.
@@ -96,6 +97,13 @@ func New(config Config) *Recorder {
 		config: config, stage: config.Ledger.Stage("archive.queue"), noted: map[*graph.Instance]struct{}{},
 		waiting: &rows{}, spare: &rows{}, wake: make(chan struct{}, 1),
 	}
+}
+
+// Attach says where rows go. It is to be called once, before anything is flushed.
+func (r *Recorder) Attach(sink Sink) {
+	r.handing.Lock()
+	defer r.handing.Unlock()
+	r.config.Sink = sink
 }
 
 // Begin makes the graph give what happens from now on.
@@ -160,7 +168,7 @@ func (r *Recorder) Flush() {
 	defer r.handing.Unlock()
 	r.mu.Lock()
 	full := r.waiting
-	if full.count() == 0 {
+	if full.count() == 0 || r.config.Sink == nil {
 		r.mu.Unlock()
 		return
 	}
@@ -168,16 +176,16 @@ func (r *Recorder) Flush() {
 	r.mu.Unlock()
 	sink := r.config.Sink
 	if len(full.edges) > 0 {
-		sink.AddEdges(full.edges...)
+		sink.AddEdges(full.edges)
 	}
 	if len(full.instances) > 0 {
-		sink.AddInstances(full.instances...)
+		sink.AddInstances(full.instances)
 	}
 	if len(full.flows) > 0 {
-		sink.AddFlows(full.flows...)
+		sink.AddFlows(full.flows)
 	}
 	if len(full.events) > 0 {
-		sink.AddEvents(full.events...)
+		sink.AddEvents(full.events)
 	}
 	r.stage.Out(uint64(full.count()))
 	full.reset()

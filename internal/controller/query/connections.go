@@ -24,9 +24,15 @@ const (
 	watchBatch = 256
 )
 
-// ListConnections gives connections, newest first.
-func (s *Service) ListConnections(_ context.Context, request *queryv1.ListConnectionsRequest) (*queryv1.ListConnectionsResponse, error) {
+// ListConnections gives the connections in memory, newest first, or those of a time that is asked for.
+func (s *Service) ListConnections(ctx context.Context, request *queryv1.ListConnectionsRequest) (*queryv1.ListConnectionsResponse, error) {
 	limit := bounded(request.GetLimit(), defaultConnections, mostConnections)
+	if request.GetFrom() != nil || request.GetTo() != nil || request.GetPageToken() != "" {
+		if s.config.Past == nil {
+			return nil, nothingKept()
+		}
+		return s.pastConnections(ctx, request, limit)
+	}
 	response := &queryv1.ListConnectionsResponse{}
 	s.config.Engine.Read(func(v engine.View) {
 		wanted := newConnectionMatcher(v, request)

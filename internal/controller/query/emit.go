@@ -81,7 +81,7 @@ func (d *drawing) bundle(bundles map[[2]string]*bundle, message *queryv1.Edge, e
 	} else {
 		merge(b.message, message)
 	}
-	sum, seconds := e.Over(d.end, int64(d.window.Seconds()))
+	sum, seconds := d.over(e)
 	b.sum.Add(&sum)
 	b.seconds = max(b.seconds, seconds)
 	open, _ := e.OpenAt(d.end)
@@ -126,7 +126,8 @@ func raise(n *queryv1.Node, health queryv1.Health, server bool) {
 }
 
 func (d *drawing) edge(e *graph.Edge) *queryv1.Edge {
-	f := figures(e, d.end, int64(d.window.Seconds()))
+	sum, known := d.over(e)
+	f := figures(e, d.end, &sum, known)
 	message := &queryv1.Edge{
 		Id: e.ID, Client: e.Client.ID, Server: e.Server.ID, ClientName: e.Client.Name, ServerName: e.Server.Name,
 		Reporter: e.Reporter(), Figures: f, FirstSeen: stamp(e.FirstSeen), LastSeen: stamp(e.LastSeen), Own: e.Own,
@@ -142,10 +143,7 @@ func (d *drawing) edge(e *graph.Edge) *queryv1.Edge {
 	}
 	past := d.past[e.ID]
 	message.Summary, message.AnomalyIds = summarise(past)
-	message.Health = queryv1.Health_HEALTH_OK
-	for _, a := range past {
-		message.Health = max(message.Health, severityHealth(a.Severity))
-	}
+	message.Health = pastHealth(past, f)
 	return message
 }
 
@@ -155,8 +153,13 @@ func (d *drawing) lookBack() {
 	if d.live {
 		return
 	}
+	from := d.at
+	if d.recalled != nil && d.window > maxWindow {
+		// Who looks at hours at once wants to know what was wrong within them.
+		from = d.from()
+	}
 	note := func(a *engine.Anomaly) bool {
-		if a.Opened.After(d.at) || (!a.Closed.IsZero() && !a.Closed.After(d.at)) {
+		if a.Opened.After(d.at) || (!a.Closed.IsZero() && !a.Closed.After(from)) {
 			return true
 		}
 		if d.past[a.Edge] == nil {

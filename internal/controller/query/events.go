@@ -27,13 +27,21 @@ var eventKinds = []model.EventKind{
 }
 
 // ListEvents gives the newest events, newest last.
-func (s *Service) ListEvents(_ context.Context, request *queryv1.ListEventsRequest) (*queryv1.ListEventsResponse, error) {
+func (s *Service) ListEvents(ctx context.Context, request *queryv1.ListEventsRequest) (*queryv1.ListEventsResponse, error) {
 	for _, kind := range request.GetKinds() {
 		if !slices.Contains(eventKinds, model.EventKind(kind)) {
 			return nil, invalid("there is no kind of event called %q", kind)
 		}
 	}
 	limit := bounded(request.GetLimit(), defaultEvents, mostEvents)
+	if request.GetSince() != nil || request.GetTo() != nil || request.GetPageToken() != "" {
+		if s.config.Past != nil {
+			return s.pastEvents(ctx, request, limit)
+		}
+		if request.GetPageToken() != "" {
+			return nil, nothingKept()
+		}
+	}
 	response := &queryv1.ListEventsResponse{}
 	s.config.Engine.Read(func(v engine.View) {
 		wanted := eventMatcher{request, newMatcher(request.GetFilter(), v)}
@@ -61,6 +69,9 @@ func (m eventMatcher) matches(e *engine.Event) bool {
 		return false
 	}
 	if m.request.GetSince() != nil && e.Time.Before(m.request.GetSince().AsTime()) {
+		return false
+	}
+	if m.request.GetTo() != nil && !e.Time.Before(m.request.GetTo().AsTime()) {
 		return false
 	}
 	if !m.edges.structure(e.Edge) {

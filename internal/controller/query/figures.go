@@ -19,12 +19,11 @@ const (
 	quietAfter = time.Minute
 )
 
-// figures gives what an edge did over the window that ended with a second. The second under way is left out of
-// windows, because not all of it has been reported.
-func figures(e *graph.Edge, end, length int64) *queryv1.Figures {
-	sum, known := e.Over(end, length)
+// figures gives what an edge did over a window that ended with a second, of which so many seconds are known. The second
+// under way is left out of windows, because not all of it has been reported.
+func figures(e *graph.Edge, end int64, sum *graph.Bucket, known int64) *queryv1.Figures {
 	open, ok := e.OpenAt(end)
-	f := figuresOf(&sum, float64(known), e.ClientReports)
+	f := figuresOf(sum, float64(known), e.ClientReports)
 	if ok {
 		count := uint64(max(open, 0))
 		f.OpenConnections = &count
@@ -83,15 +82,27 @@ func edgeHealth(v engine.View, e *graph.Edge, f *queryv1.Figures) queryv1.Health
 	for _, anomaly := range v.OnEdge(e.ID) {
 		health = max(health, severityHealth(anomaly.Severity))
 	}
-	if f != nil && f.FailureRatio != nil {
-		switch {
-		case *f.FailureRatio >= 0.5:
-			health = queryv1.Health_HEALTH_FAILING
-		case *f.FailureRatio >= 0.05:
-			health = max(health, queryv1.Health_HEALTH_DEGRADED)
-		}
+	return max(health, ratioHealth(f))
+}
+
+// pastHealth judges an edge by the anomalies that there were then, and by the share of its connects that failed.
+func pastHealth(anomalies map[string]*engine.Anomaly, f *queryv1.Figures) queryv1.Health {
+	health := max(queryv1.Health_HEALTH_OK, ratioHealth(f))
+	for _, a := range anomalies {
+		health = max(health, severityHealth(a.Severity))
 	}
 	return health
+}
+
+// ratioHealth judges by the share of connects that fail.
+func ratioHealth(f *queryv1.Figures) queryv1.Health {
+	switch {
+	case f == nil || f.FailureRatio == nil || *f.FailureRatio < 0.05:
+		return queryv1.Health_HEALTH_UNSPECIFIED
+	case *f.FailureRatio < 0.5:
+		return queryv1.Health_HEALTH_DEGRADED
+	}
+	return queryv1.Health_HEALTH_FAILING
 }
 
 func severityHealth(s detect.Severity) queryv1.Health {

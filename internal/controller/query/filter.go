@@ -16,10 +16,14 @@ type matcher struct {
 	filter *queryv1.Filter
 	text   string
 	view   engine.View
+	// unhealthy tells whether something is wrong with an edge.
+	unhealthy func(*graph.Edge) bool
 }
 
 func newMatcher(filter *queryv1.Filter, view engine.View) matcher {
-	return matcher{filter: filter, text: strings.ToLower(filter.GetText()), view: view}
+	m := matcher{filter: filter, text: strings.ToLower(filter.GetText()), view: view}
+	m.unhealthy = func(e *graph.Edge) bool { return len(view.OnEdge(e.ID)) > 0 }
+	return m
 }
 
 // edge tells whether the filter selects an edge, but for its health.
@@ -46,7 +50,7 @@ func (m matcher) structure(e *graph.Edge) bool {
 		return false
 	case f.GetPort() != 0 && !slices.Contains(e.Ports, uint16(f.GetPort())):
 		return false
-	case f.GetUnhealthy() && len(m.view.OnEdge(e.ID)) == 0 && edgeHealth(m.view, e, nil) < queryv1.Health_HEALTH_DEGRADED:
+	case f.GetUnhealthy() && !m.unhealthy(e):
 		return false
 	}
 	return true

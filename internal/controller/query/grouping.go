@@ -61,8 +61,11 @@ func (d *drawing) rank() []*graph.Node {
 	}
 	weights := make(map[*graph.Node]weight, len(d.nodes))
 	for _, e := range d.edges {
-		sum, _ := e.Over(d.end, 10)
+		sum, _ := d.recent(e)
 		ill := len(d.view.OnEdge(e.ID)) > 0
+		if !d.live {
+			ill = len(d.past[e.ID]) > 0
+		}
 		for _, n := range [...]*graph.Node{e.Client, e.Server} {
 			w := weights[n]
 			w.ill = w.ill || ill
@@ -148,4 +151,24 @@ func fingerprint(g *queryv1.Graph) uint64 {
 	digest := fnv.New64a()
 	digest.Write(bytes)
 	return digest.Sum64()
+}
+
+// recent adds up what an edge did lately: the last ten seconds of what is drawn, or all of it where there is no less.
+func (d *drawing) recent(e *graph.Edge) (graph.Bucket, int64) {
+	if d.recalled != nil {
+		return d.over(e)
+	}
+	return e.Over(d.end, 10)
+}
+
+// wasUnhealthy tells whether something was wrong with an edge at the time that is looked at.
+func (d *drawing) wasUnhealthy(e *graph.Edge) bool {
+	if len(d.past[e.ID]) > 0 {
+		return true
+	}
+	if d.recalled == nil {
+		return false
+	}
+	sum, known := d.over(e)
+	return ratioHealth(figuresOf(&sum, float64(known), e.ClientReports)) >= queryv1.Health_HEALTH_DEGRADED
 }

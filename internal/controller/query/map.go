@@ -23,19 +23,38 @@ const (
 )
 
 // GetGraph draws the map.
-func (s *Service) GetGraph(_ context.Context, request *queryv1.GetGraphRequest) (*queryv1.Graph, error) {
-	if err := checkGraphRequest(request); err != nil {
+func (s *Service) GetGraph(ctx context.Context, request *queryv1.GetGraphRequest) (*queryv1.Graph, error) {
+	if err := s.checkGraphRequest(request); err != nil {
 		return nil, err
 	}
 	var drawn *queryv1.Graph
+	var d *drawing
 	s.config.Engine.Read(func(v engine.View) {
-		drawn = newDrawing(v, request).draw()
+		d = s.newDrawing(v, request)
+		if d.live && d.window <= maxWindow || s.inMemory(v, d.from()) {
+			drawn = d.draw()
+			drawn.Revision = v.Graph.Changes()
+		}
+	})
+	if drawn != nil {
+		return drawn, nil
+	}
+	to := d.at.Truncate(time.Second)
+	past, err := s.recall(ctx, hours{to.Add(-d.window), to}, "")
+	if err != nil {
+		return nil, err
+	}
+	s.config.Engine.Read(func(v engine.View) {
+		d = s.newDrawing(v, request)
+		d.end = to.Unix() - 1
+		d.recalled, d.graph = past, past.graph
+		drawn = d.draw()
 		drawn.Revision = v.Graph.Changes()
 	})
 	return drawn, nil
 }
 
-func checkGraphRequest(request *queryv1.GetGraphRequest) error {
+func (s *Service) checkGraphRequest(request *queryv1.GetGraphRequest) error {
 	switch request.GetGroupBy() {
 	case "", "workload", "namespace", "zone", "version", "node":
 	default:
@@ -47,12 +66,16 @@ func checkGraphRequest(request *queryv1.GetGraphRequest) error {
 	if request.GetWindow().AsDuration() < 0 {
 		return invalid("window is %s, but cannot be negative", request.GetWindow().AsDuration())
 	}
+	if most := s.longest(); request.GetWindow().AsDuration() > most && s.config.Past != nil {
+		return invalid("window is %s, but what is kept reaches back %s", request.GetWindow().AsDuration(), most)
+	}
 	return nil
 }
 
 // drawing is a map in the making.
 type drawing struct {
 	view    engine.View
+	graph   *graph.Graph
 	request *queryv1.GetGraphRequest
 	at      time.Time
 	live    bool
@@ -63,25 +86,51 @@ type drawing struct {
 	nodes map[*graph.Node]struct{}
 	group func(*graph.Node) string
 	past  map[string]map[string]*engine.Anomaly
+	// recalled is set where memory does not hold what is drawn.
+	recalled *recalled
 }
 
-func newDrawing(v engine.View, request *queryv1.GetGraphRequest) *drawing {
-	d := &drawing{view: v, request: request, at: v.Now, live: true, window: defaultWindow}
+func (s *Service) newDrawing(v engine.View, request *queryv1.GetGraphRequest) *drawing {
+	d := &drawing{view: v, graph: v.Graph, request: request, at: v.Now, live: true, window: defaultWindow}
 	if request.GetAt() != nil {
 		d.at, d.live = request.GetAt().AsTime(), false
 	}
 	if given := request.GetWindow().AsDuration(); given > 0 {
-		d.window = min(max(given.Truncate(time.Second), time.Second), maxWindow)
+		d.window = min(max(given.Truncate(time.Second), time.Second), s.longest())
 	}
 	d.end = d.at.Unix() - 1
 	return d
 }
 
+// longest is the longest window that can be asked for.
+func (s *Service) longest() time.Duration {
+	if s.config.Past == nil {
+		return maxWindow
+	}
+	return s.config.Past.retention()
+}
+
+// from is when the window begins.
+func (d *drawing) from() time.Time { return d.at.Add(-d.window) }
+
+// over adds up what an edge did in the window, and says how many seconds of it are known.
+func (d *drawing) over(e *graph.Edge) (graph.Bucket, int64) {
+	if d.recalled == nil {
+		return e.Over(d.end, int64(d.window.Seconds()))
+	}
+	sum, _ := e.Over(d.end, 1)
+	return sum, d.recalled.covered()
+}
+
 func (d *drawing) draw() *queryv1.Graph {
+	d.lookBack()
 	d.selectEdges()
 	d.focus()
-	d.lookBack()
 	out := &queryv1.Graph{At: stamp(d.at), Window: durationpb.New(d.window)}
+	if d.recalled != nil {
+		out.Window = durationpb.New(d.recalled.known.length())
+		out.Gaps = gaps(d.recalled.gaps)
+	}
 	d.chooseGroups(out)
 	d.emit(out)
 	return out
@@ -90,8 +139,11 @@ func (d *drawing) draw() *queryv1.Graph {
 // selectEdges takes what the filter selects, and what was there at the time that is looked at.
 func (d *drawing) selectEdges() {
 	m := newMatcher(d.request.GetFilter(), d.view)
+	if !d.live {
+		m.unhealthy = d.wasUnhealthy
+	}
 	d.nodes = map[*graph.Node]struct{}{}
-	for _, e := range d.view.Graph.Edges() {
+	for _, e := range d.graph.Edges() {
 		if e.FirstSeen.After(d.at) || !m.edge(e) {
 			continue
 		}
@@ -102,7 +154,7 @@ func (d *drawing) selectEdges() {
 	if d.request.GetFilter() != nil {
 		return
 	}
-	for _, n := range d.view.Graph.Nodes() {
+	for _, n := range d.graph.Nodes() {
 		// Workloads that only listen are on the map too.
 		if !n.External && !n.Own && !n.FirstSeen.After(d.at) {
 			d.nodes[n] = struct{}{}
@@ -154,10 +206,11 @@ func (d *drawing) focus() {
 // WatchGraph sends the map at once, and again whenever it has changed, at most once a second. A client that is slow
 // gets the latest map when it can take one: nothing is queued for it.
 func (s *Service) WatchGraph(ctx context.Context, request *queryv1.GetGraphRequest, stream *connect.ServerStream[queryv1.Graph]) error {
-	if err := checkGraphRequest(request); err != nil {
+	if err := s.checkGraphRequest(request); err != nil {
 		return err
 	}
-	ticker := time.NewTicker(time.Second)
+	// A window of hours changes little within a second, and costs more.
+	ticker := time.NewTicker(max(time.Second, request.GetWindow().AsDuration()/360))
 	defer ticker.Stop()
 	var sent uint64
 	var revision uint64

@@ -27,8 +27,8 @@ type hit struct {
 	message *queryv1.Hit
 }
 
-// Search finds names that begin with, or hold, a text.
-func (s *Service) Search(_ context.Context, request *queryv1.SearchRequest) (*queryv1.SearchResponse, error) {
+// Search finds names that begin with, or hold, a text, among what is there now or was within a time that is asked for.
+func (s *Service) Search(ctx context.Context, request *queryv1.SearchRequest) (*queryv1.SearchResponse, error) {
 	text := strings.ToLower(strings.TrimSpace(request.GetText()))
 	if len(text) > longestText {
 		return nil, invalid("the text has %d bytes, but may have %d", len(text), longestText)
@@ -37,22 +37,10 @@ func (s *Service) Search(_ context.Context, request *queryv1.SearchRequest) (*qu
 	if text == "" {
 		return response, nil
 	}
-	var hits []hit
-	s.config.Engine.Read(func(v engine.View) {
-		for _, n := range v.Graph.Nodes() {
-			hits = append(hits, searchNode(v, n, text)...)
-		}
-		for _, e := range v.Graph.Edges() {
-			hits = append(hits, searchEdge(v, e, text)...)
-		}
-		for _, a := range v.Open() {
-			if contains(a.Summary, text) {
-				hits = append(hits, hit{4, &queryv1.Hit{
-					Kind: "anomaly", Id: a.ID, Title: a.Summary, Subtitle: string(a.Kind), Health: severityHealth(a.Severity),
-				}})
-			}
-		}
-	})
+	hits, err := s.search(ctx, request, text)
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(hits, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.message.Title, b.message.Title),
 			cmp.Compare(a.message.Kind, b.message.Kind), cmp.Compare(a.message.Id, b.message.Id))
@@ -63,9 +51,68 @@ func (s *Service) Search(_ context.Context, request *queryv1.SearchRequest) (*qu
 	return response, nil
 }
 
-func searchNode(v engine.View, n *graph.Node, text string) []hit {
+// search finds what there is in the present, or in the past.
+func (s *Service) search(ctx context.Context, request *queryv1.SearchRequest, text string) ([]hit, error) {
 	var hits []hit
-	health := nodeHealth(v, n)
+	if request.GetFrom() == nil && request.GetTo() == nil {
+		s.config.Engine.Read(func(v engine.View) {
+			hits = searchGraph(v.Graph, func(e *graph.Edge) queryv1.Health { return edgeHealth(v, e, nil) }, text)
+			for _, a := range v.Open() {
+				hits = append(hits, searchAnomaly(a, text)...)
+			}
+		})
+		return hits, nil
+	}
+	if s.config.Past == nil {
+		return nil, nothingKept()
+	}
+	asked, err := s.asked(request.GetFrom(), request.GetTo())
+	if err != nil {
+		return nil, err
+	}
+	past, err := s.recall(ctx, asked.whole(), "")
+	if err != nil {
+		return nil, err
+	}
+	s.config.Engine.Read(func(v engine.View) {
+		d := &drawing{view: v, graph: past.graph, recalled: past, at: asked.to, end: past.asked.to.Unix() - 1, window: asked.length()}
+		d.lookBack()
+		hits = searchGraph(past.graph, func(e *graph.Edge) queryv1.Health {
+			sum, known := d.over(e)
+			return pastHealth(d.past[e.ID], figuresOf(&sum, float64(known), e.ClientReports))
+		}, text)
+		for _, anomalies := range d.past {
+			for _, a := range anomalies {
+				hits = append(hits, searchAnomaly(a, text)...)
+			}
+		}
+	})
+	return hits, nil
+}
+
+func searchGraph(g *graph.Graph, judge func(*graph.Edge) queryv1.Health, text string) []hit {
+	var hits []hit
+	for _, n := range g.Nodes() {
+		hits = append(hits, searchNode(judge, n, text)...)
+	}
+	for _, e := range g.Edges() {
+		hits = append(hits, searchEdge(judge(e), e, text)...)
+	}
+	return hits
+}
+
+func searchAnomaly(a *engine.Anomaly, text string) []hit {
+	if !contains(a.Summary, text) {
+		return nil
+	}
+	return []hit{{4, &queryv1.Hit{
+		Kind: "anomaly", Id: a.ID, Title: a.Summary, Subtitle: string(a.Kind), Health: severityHealth(a.Severity),
+	}}}
+}
+
+func searchNode(judge func(*graph.Edge) queryv1.Health, n *graph.Node, text string) []hit {
+	var hits []hit
+	health := nodeHealth(judge, n)
 	if rank, ok := fits(n.Name, text); ok {
 		kind := "node"
 		if n.External {
@@ -96,10 +143,9 @@ func within(n *graph.Node, kind, value, text string, health queryv1.Health, seen
 	return []hit{{rank + 3, &queryv1.Hit{Kind: kind, Id: n.ID, Title: value, Subtitle: "of " + n.Name, Health: health}}}
 }
 
-func searchEdge(v engine.View, e *graph.Edge, text string) []hit {
+func searchEdge(health queryv1.Health, e *graph.Edge, text string) []hit {
 	title := e.Client.Name + " → " + e.Server.Name
 	plain := strings.ToLower(e.Client.Name + " " + e.Server.Name)
-	health := edgeHealth(v, e, nil)
 	var hits []hit
 	for _, form := range [...]string{plain, strings.ToLower(title), strings.Replace(plain, " ", "->", 1)} {
 		if strings.Contains(form, text) {
@@ -142,13 +188,13 @@ func fits(name, text string) (int, bool) {
 	return 0, false
 }
 
-func nodeHealth(v engine.View, n *graph.Node) queryv1.Health {
+func nodeHealth(judge func(*graph.Edge) queryv1.Health, n *graph.Node) queryv1.Health {
 	health := queryv1.Health_HEALTH_OK
 	for e := range n.In() {
-		health = max(health, edgeHealth(v, e, nil))
+		health = max(health, judge(e))
 	}
 	for e := range n.Out() {
-		health = max(health, min(edgeHealth(v, e, nil), queryv1.Health_HEALTH_DEGRADED))
+		health = max(health, min(judge(e), queryv1.Health_HEALTH_DEGRADED))
 	}
 	return health
 }

@@ -4,15 +4,16 @@ package query
 
 import (
 	"context"
+	"io"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	queryv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1"
-	"github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1/queryv1connect"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 )
@@ -26,15 +27,21 @@ type Config struct {
 	Agents func() []*queryv1.Agent
 	// MaxWatchers is how many streams may be watched at once; 256 unless given.
 	MaxWatchers int
+	// Past is where what is no longer in memory is kept; nil for nowhere.
+	Past *Past
+	// State keeps anomalies and what people say of them, Rules what is evaluated; nil where there is none.
+	State State
+	Rules Rules
+	// Backup writes an archive of everything that is kept; nil where nothing is.
+	Backup func(context.Context, io.Writer) error
 }
 
 // Service answers questions. It implements queryv1connect.QueryServiceHandler.
 type Service struct {
-	// What a service of this build does not answer.
-	queryv1connect.UnimplementedQueryServiceHandler
-
 	config Config
 	places places
+	// One backup at a time.
+	backing sync.Mutex
 }
 
 // New makes a service.
@@ -68,6 +75,9 @@ func (s *Service) GetStatus(context.Context, *queryv1.GetStatusRequest) (*queryv
 		status.Learning = v.Learning()
 		status.History = durationpb.New(v.Graph.History())
 	})
+	if s.config.Past != nil {
+		s.describePast(status)
+	}
 	return status, nil
 }
 
