@@ -22,25 +22,44 @@ func obiFamily() *family {
 
 // obi are the series of the preset obi: one for each direction of an edge. Its names tell edges apart by workload alone,
 // so that what A sends to B is one series, whoever of them opened the connection.
-type obi struct{ *table }
+type obi struct {
+	*table
+	// known are the groups of edges that were added to lately.
+	known map[*graph.Edge]*directions
+}
+
+// directions are the groups of an edge: from client to server, and back once there was something.
+type directions struct{ there, back *group }
+
+func newOBI(limit int) *obi {
+	return &obi{table: newTable(obiFamily(), limit), known: map[*graph.Edge]*directions{}}
+}
 
 func (o *obi) add(edge *graph.Edge, d *graph.Delta, now time.Time) {
-	if d.Sent > 0 || d.Received == 0 {
-		g := o.at(obiPlace(edge.Client, edge.Server), now)
-		g.numbers[0].add(d.Sent)
-		o.mark(g)
+	of := o.known[edge]
+	if of == nil {
+		of = &directions{there: o.at(obiPlace(edge.Client, edge.Server), now)}
+		o.known[edge] = of
 	}
-	if d.Received > 0 {
-		g := o.at(obiPlace(edge.Server, edge.Client), now)
-		g.numbers[0].add(d.Received)
-		o.mark(g)
-	}
+	of.there.touched = now
+	of.there.numbers[0].add(d.Sent)
 	for _, reading := range d.RoundTrips() {
-		g := o.at(obiPlace(edge.Client, edge.Server), now)
-		g.histograms[0].observe(reading)
-		o.mark(g)
+		of.there.histograms[0].observe(reading)
 	}
+	o.mark(of.there)
+	if d.Received == 0 {
+		return
+	}
+	if of.back == nil {
+		of.back = o.at(obiPlace(edge.Server, edge.Client), now)
+	}
+	of.back.touched = now
+	of.back.numbers[0].add(d.Received)
+	o.mark(of.back)
 }
+
+// forget drops what was kept at hand, because its group may have ended.
+func (o *obi) forget() { clear(o.known) }
 
 // tuple makes one text of several such that different ones stay different.
 func tuple(parts ...string) string {
@@ -89,13 +108,38 @@ func dolphinFamily() *family {
 }
 
 // dolphin are the series of the preset dolphin: what each instance has sent and received, as it counted itself.
-type dolphin struct{ *table }
+type dolphin struct {
+	*table
+	// known are the groups of the endpoints of a batch.
+	known map[dolphinKey]*group
+}
+
+type dolphinKey struct {
+	endpoint *model.Endpoint
+	version4 bool
+}
+
+func newDolphin(limit int) *dolphin {
+	return &dolphin{table: newTable(dolphinFamily(), limit), known: map[dolphinKey]*group{}}
+}
+
+// take adds the rows of a batch.
+func (d *dolphin) take(flows []model.Flow, now time.Time) {
+	for i := range flows {
+		if flow := &flows[i]; flow.Endpoint != nil && !flow.Own && !flow.Endpoint.Own && !flow.Delta.IsZero() {
+			d.add(flow, now)
+		}
+	}
+	clear(d.known)
+}
 
 func (d *dolphin) add(flow *model.Flow, now time.Time) {
-	if flow.Delta.IsZero() || flow.Own || flow.Endpoint.Own {
-		return
+	key := dolphinKey{flow.Endpoint, flow.Remote.Addr().Unmap().Is4()}
+	g := d.known[key]
+	if g == nil {
+		g = d.at(dolphinPlace(flow), now)
+		d.known[key] = g
 	}
-	g := d.at(dolphinPlace(flow), now)
 	g.numbers[slotReceivePackets].add(flow.Delta.ReceivedSegments)
 	g.numbers[slotReceiveBytes].add(flow.Delta.ReceivedBytes)
 	g.numbers[slotSendPackets].add(flow.Delta.SentSegments)

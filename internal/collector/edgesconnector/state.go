@@ -62,10 +62,10 @@ func newState(config *Config) *state {
 		s.edges = &edges{table: newTable(edgeFamily(), config.MaxEdges)}
 	}
 	if config.has(names.PresetOBI) {
-		s.obi = &obi{newTable(obiFamily(), 2*config.MaxEdges)}
+		s.obi = newOBI(2 * config.MaxEdges)
 	}
 	if config.has(names.PresetDolphin) {
-		s.dolphin = &dolphin{newTable(dolphinFamily(), 2*config.MaxEdges)}
+		s.dolphin = newDolphin(2 * config.MaxEdges)
 	}
 	s.graph = graph.New(graph.Config{
 		MaxEdges: config.MaxEdges, MaxNodes: max(2*config.MaxEdges, 256), History: config.Expire, MaxOpen: 1, MaxClosed: 1,
@@ -136,11 +136,7 @@ func (s *state) apply(d *decoded) {
 	}
 	s.reducer.Apply(d.batch, s.now)
 	if s.dolphin != nil {
-		for i := range d.batch.Flows {
-			if d.batch.Flows[i].Endpoint != nil {
-				s.dolphin.add(&d.batch.Flows[i], s.now)
-			}
-		}
+		s.dolphin.take(d.batch.Flows, s.now)
 	}
 	s.rows.Out(uint64(len(d.batch.Flows)))
 	s.health.hear(d.batch, s.now)
@@ -208,6 +204,9 @@ func (s *state) settle(now time.Time, refused bool) {
 	s.health.expire(since)
 	if s.edges != nil {
 		s.edges.forget()
+	}
+	if s.obi != nil {
+		s.obi.forget()
 	}
 }
 
