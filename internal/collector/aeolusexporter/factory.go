@@ -34,7 +34,12 @@ func create(ctx context.Context, settings exporter.Settings, config component.Co
 	if err != nil {
 		return nil, fmt.Errorf("creating the aeolus exporter: %w", err)
 	}
-	// No queue and no retries: whoever hands something over waits for the answer, and knows best what to do then.
+	return wrap(ctx, settings, config, made)
+}
+
+// wrap gives an exporter what every exporter of the Collector has. No queue and no retries: whoever hands something over
+// waits for the answer, and knows best what to do then.
+func wrap(ctx context.Context, settings exporter.Settings, config component.Config, made *controllerExporter) (exporter.Logs, error) {
 	return exporterhelper.NewLogs(ctx, settings, config, made.consume,
 		exporterhelper.WithStart(made.start), exporterhelper.WithShutdown(made.shutdown),
 		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}),
