@@ -50,8 +50,11 @@ func snappySize(packed []byte, most int64) (int64, *rejection) {
 	if err != nil {
 		return 0, reject(http.StatusBadRequest, "corrupt", "the body is not compressed by snappy's block format: "+err.Error())
 	}
-	// A byte cannot stand for more than 64: nothing that is longer by more was made by an honest encoder.
-	if int64(size) > most || int64(size) > 64*int64(len(packed))+64 {
+	// A byte cannot stand for more than 64: what says that it does is corrupt, and not large.
+	if int64(size) > 64*int64(len(packed))+64 {
+		return 0, reject(http.StatusBadRequest, "corrupt", fmt.Sprintf("the body says that it has %d bytes once it is decompressed, which it cannot hold", size))
+	}
+	if int64(size) > most {
 		return 0, reject(http.StatusRequestEntityTooLarge, "oversized", fmt.Sprintf("the body may have %d bytes once it is decompressed", most))
 	}
 	return int64(size), nil
