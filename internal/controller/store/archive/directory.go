@@ -110,7 +110,7 @@ func scan(directory string) (*found, error) {
 		opened, err := openSegment(path)
 		switch {
 		case errors.Is(err, errNewer):
-			return nil, fmt.Errorf("%s was %w; nothing was changed: use that version, or another directory", entry.Name(), err)
+			return nil, fmt.Errorf("%s: %w; nothing was changed: use that version, or another directory", entry.Name(), err)
 		case err != nil:
 			all.broken[path] = err
 		default:

@@ -3,6 +3,7 @@
 package archive
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -16,23 +17,46 @@ type opened[R any] struct {
 	archive *Archive
 	table   *table[R]
 	segment *segment
-	file    *os.File
+	file    io.ReaderAt
+	close   func() error
 	parsed  *parquet.File
 	// chunk says which of the segment's columns each of the table's is; -1 where it has none.
 	chunk []int
 }
 
-func (s *store[R]) open(of *segment) (*opened[R], error) {
-	file, err := os.Open(of.path)
+// atOnce is how large a segment is that is read at once, rather than page by page.
+const atOnce = 1 << 20
+
+// reader opens a segment's file.
+func (s *segment) reader() (io.ReaderAt, func() error, error) {
+	file, err := os.Open(s.path)
 	if err != nil {
-		return nil, fmt.Errorf("opening a segment: %w", err)
+		return nil, nil, fmt.Errorf("opening a segment: %w", err)
+	}
+	if s.bytes > atOnce {
+		return file, file.Close, nil
+	}
+	defer file.Close()
+	content := make([]byte, s.bytes)
+	if _, err := io.ReadFull(file, content); err != nil {
+		return nil, nil, fmt.Errorf("reading a segment: %w", err)
+	}
+	return bytes.NewReader(content), func() error { return nil }, nil
+}
+
+func (s *store[R]) open(of *segment) (*opened[R], error) {
+	file, closing, err := of.reader()
+	if err != nil {
+		return nil, err
 	}
 	parsed, err := parse(file, of.bytes)
 	if err != nil {
-		file.Close()
+		closing()
 		return nil, err
 	}
-	o := &opened[R]{archive: s.archive, table: s.table, segment: of, file: file, parsed: parsed, chunk: make([]int, len(s.table.columns))}
+	o := &opened[R]{
+		archive: s.archive, table: s.table, segment: of, file: file, close: closing, parsed: parsed, chunk: make([]int, len(s.table.columns)),
+	}
 	for i, c := range s.table.columns {
 		o.chunk[i] = -1
 		leaf, ok := parsed.Schema().Lookup(c.name)
@@ -40,15 +64,13 @@ func (s *store[R]) open(of *segment) (*opened[R], error) {
 			continue
 		}
 		if leaf.Node.Type().Kind() != c.node.Type().Kind() || leaf.Node.Repeated() {
-			file.Close()
+			closing()
 			return nil, fmt.Errorf("column %s is of another type: %w", c.name, errCorrupt)
 		}
 		o.chunk[i] = leaf.ColumnIndex
 	}
 	return o, nil
 }
-
-func (o *opened[R]) close() { o.file.Close() }
 
 // group is a row group of a segment.
 type group[R any] struct {
@@ -217,6 +239,7 @@ func (g *group[R]) load(b *block[R], columns []int, stretches []stretch) error {
 			v.absent(rows)
 			continue
 		}
+		v.grow(rows)
 		if err := g.loadColumn(v, chunk, stretches); err != nil {
 			return fmt.Errorf("reading column %s: %w", g.table.columns[column].name, err)
 		}

@@ -204,11 +204,11 @@ func (m *merger[R]) flush(keep int) error {
 	if len(m.rows) <= keep {
 		return nil
 	}
-	begin := t.newBlock().columns[t.from].(*instants[R]).get
+	begin := t.newBlock(0).columns[t.from].(*instants[R]).get
 	slices.SortStableFunc(m.rows, func(a, b R) int { return compare(begin(&a), begin(&b)) })
 	ready := len(m.rows) - keep
 	for part := range slices.Chunk(m.rows[:ready], groupRows) {
-		b := t.newBlock()
+		b := t.newBlock(len(part))
 		b.add(part)
 		if err := m.writer.block(b); err != nil {
 			return err

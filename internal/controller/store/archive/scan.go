@@ -134,10 +134,10 @@ func (v *view[R]) readSegment(ctx context.Context, s *segment, asked *selection[
 	return true, nil
 }
 
-// read gives the rows of a group that are asked for. narrow, which may be nil, chooses among them before they are read
-// in full.
-func (g *group[R]) read(asked *selection[R], narrow func(*block[R], []int32) []int32) (b *block[R], chosen []int32, err error) {
-	err = guarded("reading rows", func() error {
+// visit shows the rows of a group that are asked for. The block holds the columns that tell which those are, and others
+// once they are loaded.
+func (g *group[R]) visit(asked *selection[R], show func(b *block[R], chosen []int32, load func(columns []int) error) error) error {
+	return guarded("reading rows", func() error {
 		if !asked.reaches(g.least, g.most) {
 			return nil
 		}
@@ -151,11 +151,22 @@ func (g *group[R]) read(asked *selection[R], narrow func(*block[R], []int32) []i
 			return err
 		}
 		g.archive.groupsRead.Add(1)
-		b = g.table.newBlock()
+		b := g.table.newBlock(0)
 		if err := g.load(b, asked.needs(g.table), stretches); err != nil {
 			return err
 		}
-		chosen = asked.choose(b)
+		chosen := asked.choose(b)
+		if len(chosen) == 0 {
+			return nil
+		}
+		return show(b, chosen, func(columns []int) error { return g.load(b, columns, stretches) })
+	})
+}
+
+// read gives the rows of a group that are asked for. narrow, which may be nil, chooses among them before they are read
+// in full.
+func (g *group[R]) read(asked *selection[R], narrow func(*block[R], []int32) []int32) (whole *block[R], rows []int32, err error) {
+	err = g.visit(asked, func(b *block[R], chosen []int32, load func([]int) error) error {
 		if narrow != nil {
 			chosen = narrow(b, chosen)
 		}
@@ -166,10 +177,11 @@ func (g *group[R]) read(asked *selection[R], narrow func(*block[R], []int32) []i
 		for i := range all {
 			all[i] = i
 		}
-		return g.load(b, all, stretches)
+		whole, rows = b, chosen
+		return load(all)
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	return b, chosen, nil
+	return whole, rows, nil
 }

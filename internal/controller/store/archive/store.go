@@ -51,7 +51,7 @@ type store[R any] struct {
 func newStore[R any](a *Archive, t *table[R], maxRows int) *store[R] {
 	return &store[R]{
 		table: t, archive: a, stage: a.config.Ledger.Stage("archive." + t.name), maxRows: maxRows, maxBytes: a.config.HeadBytes,
-		active: t.newBlock(), dropped: map[string]uint64{},
+		active: t.newBlock(0), dropped: map[string]uint64{},
 	}
 }
 
@@ -155,7 +155,8 @@ func (s *store[R]) freeze() {
 	s.frozen = append(s.frozen, s.active)
 	s.frozenRows += s.active.rows
 	s.frozenBytes += s.active.bytes()
-	s.active, s.activeBytes = s.table.newBlock(), 0
+	// The next will be about as large.
+	s.active, s.activeBytes = s.table.newBlock(min(s.active.rows+s.active.rows/8, s.maxRows/2)), 0
 }
 
 // forgetOldest lets go of the oldest frozen block. It is called with the lock held.

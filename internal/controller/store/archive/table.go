@@ -48,10 +48,12 @@ func newTable[R any](t table[R], from, to, sorted string) *table[R] {
 	return &t
 }
 
-func (t *table[R]) newBlock() *block[R] {
+// newBlock makes a block with room for so many rows; more may be added.
+func (t *table[R]) newBlock(room int) *block[R] {
 	b := &block[R]{table: t, columns: make([]vector[R], len(t.columns)), least: never, most: never}
 	for i, c := range t.columns {
 		b.columns[i] = c.make()
+		b.columns[i].grow(room)
 	}
 	return b
 }

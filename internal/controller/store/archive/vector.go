@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding"
@@ -15,6 +16,8 @@ import (
 type vector[R any] interface {
 	// add appends the column of rows.
 	add(rows []R)
+	// grow makes room for so many elements.
+	grow(n int)
 	// snapshot gives a view of what is there now, which may be read while more is added.
 	snapshot() vector[R]
 	// fill sets the column's field of each row from the element of that place.
@@ -139,6 +142,7 @@ func (v *integers[R, T]) read(page parquet.Page) error {
 }
 
 func (v *integers[R, T]) absent(n int) { v.elements = append(v.elements, make([]T, n)...) }
+func (v *integers[R, T]) grow(n int)   { v.elements = slices.Grow(v.elements, n) }
 func (v *integers[R, T]) length() int  { return len(v.elements) }
 func (v *integers[R, T]) bytes() int64 {
 	if v.wide {
@@ -207,6 +211,7 @@ func (v *instants[R]) absent(n int) {
 		v.elements = append(v.elements, never)
 	}
 }
+func (v *instants[R]) grow(n int)   { v.elements = slices.Grow(v.elements, n) }
 func (v *instants[R]) length() int  { return len(v.elements) }
 func (v *instants[R]) bytes() int64 { return int64(cap(v.elements)) * 8 }
 
@@ -256,6 +261,7 @@ func (v *flags[R]) read(page parquet.Page) error {
 }
 
 func (v *flags[R]) absent(n int) { v.elements = append(v.elements, make([]bool, n)...) }
+func (v *flags[R]) grow(n int)   { v.elements = slices.Grow(v.elements, n) }
 func (v *flags[R]) length() int  { return len(v.elements) }
 func (v *flags[R]) bytes() int64 { return int64(cap(v.elements)) }
 
@@ -299,5 +305,6 @@ func (v *reals[R]) read(page parquet.Page) error {
 }
 
 func (v *reals[R]) absent(n int) { v.elements = append(v.elements, make([]float64, n)...) }
+func (v *reals[R]) grow(n int)   { v.elements = slices.Grow(v.elements, n) }
 func (v *reals[R]) length() int  { return len(v.elements) }
 func (v *reals[R]) bytes() int64 { return int64(cap(v.elements)) * 8 }

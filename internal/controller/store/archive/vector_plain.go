@@ -4,6 +4,7 @@ package archive
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -78,6 +79,11 @@ func (v *plains[R]) absent(n int) {
 	}
 }
 
+func (v *plains[R]) grow(n int) {
+	v.ends = slices.Grow(v.ends, n)
+	// Ids are about that long.
+	v.raw = slices.Grow(v.raw, 16*n)
+}
 func (v *plains[R]) length() int  { return len(v.ends) }
 func (v *plains[R]) bytes() int64 { return int64(cap(v.raw)) + int64(cap(v.ends))*4 }
 
@@ -136,6 +142,7 @@ func (v *ports[R]) read(page parquet.Page) error {
 }
 
 func (v *ports[R]) absent(n int) { v.elements = append(v.elements, make([]uint16, n)...) }
+func (v *ports[R]) grow(n int)   { v.elements = slices.Grow(v.elements, n) }
 func (v *ports[R]) length() int  { return len(v.elements) }
 func (v *ports[R]) bytes() int64 { return int64(cap(v.elements)) * 2 }
 

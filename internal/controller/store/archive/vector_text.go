@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
@@ -180,6 +181,8 @@ func (v *texts[R]) absent(n int) {
 	}
 }
 
+func (v *texts[R]) grow(n int) { v.codes = slices.Grow(v.codes, n) }
+
 func (v *texts[R]) length() int { return len(v.codes) }
 
 func (v *texts[R]) bytes() int64 {
@@ -274,6 +277,8 @@ func (v *addresses[R]) absent(n int) {
 		v.codes = append(v.codes, uint32(len(v.values)-1))
 	}
 }
+
+func (v *addresses[R]) grow(n int) { v.codes = slices.Grow(v.codes, n) }
 
 func (v *addresses[R]) length() int { return len(v.codes) }
 
