@@ -25,20 +25,29 @@ func (a *app) anomaliesCommand() *cobra.Command {
 last; --ended adds those that are over. With -f each is shown when it opens, changes and ends.`,
 		Example: `  aeolus anomalies                      what is wrong now
   aeolus anomalies --ended --since 1h   and what was within the last hour
+  aeolus anomalies --at 12:04           what was wrong at four past twelve
   aeolus anomalies -f -o json           one object a line, for a script that acts on them`,
 	}
 	list := a.listingCommand(cmd, 100)
-	list.sinceFlag(cmd)
+	list.periodFlags(cmd, "what lasted then")
 	request := &queryv1.ListAnomaliesRequest{Filter: &list.filter}
 	cmd.Flags().BoolVar(&request.Ended, "ended", false, "also those that are over")
 	group(cmd.Flags(), "Filters", "ended")
+	cmd.AddCommand(a.acknowledgeCommand(), a.unacknowledgeCommand())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		since, err := list.from()
+		asked, err := list.asked(0)
 		if err != nil {
 			return err
 		}
 		request.Limit = list.limit
-		return list.anomalies(cmd.Context(), request, since)
+		if asked.at || !asked.to.IsZero() {
+			// What was wrong then is most often over now.
+			request.Ended = true
+		}
+		if !list.follow {
+			request.From, request.To = asked.fromStamp(), asked.toStamp()
+		}
+		return list.anomalies(cmd.Context(), request, asked.fromStamp())
 	}
 	return cmd
 }
@@ -55,6 +64,7 @@ func (l *listing) anomalies(ctx context.Context, request *queryv1.ListAnomaliesR
 	if err != nil {
 		return s.explain(err)
 	}
+	l.tellGaps(answer.GetGaps())
 	answer.Anomalies = slices.DeleteFunc(answer.Anomalies, func(x *queryv1.Anomaly) bool { return over(x, since) })
 	slices.SortStableFunc(answer.Anomalies, worstFirst)
 	rows := anomalyTable()
@@ -111,7 +121,7 @@ func anomalyTable() *table.Table {
 		table.Column{Name: "STATE", Min: 5}, table.Column{Name: "SEVERITY"}, table.Column{Name: "KIND", Min: 16},
 		table.Column{Name: "CLIENT", Max: 28, Min: 14}, table.Column{Name: "SERVER", Max: 28, Min: 14},
 		table.Column{Name: "SINCE", Min: 12}, table.Column{Name: "LASTED", Right: true, Min: 8}, table.Column{Name: "EVENTS", Right: true},
-		table.Column{Name: "FOUND AFTER", Right: true, Wide: true}, table.Column{Name: "ID", Wide: true}, table.Column{Name: "EDGE", Wide: true},
+		table.Column{Name: "SEEN BY", Wide: true}, table.Column{Name: "FOUND AFTER", Right: true, Wide: true}, table.Column{Name: "ID", Wide: true}, table.Column{Name: "EDGE", Wide: true},
 		table.Column{Name: "WHAT"},
 	)
 }
@@ -121,6 +131,13 @@ func (l *listing) anomalyRow(x *queryv1.Anomaly) []table.Cell {
 	if x.GetClosed() != nil {
 		state, until, tone = "ended", x.GetClosed().AsTime(), table.Faint
 	}
+	seen := table.Cell{Text: units.Unknown, Tone: table.Faint}
+	if x.GetAcknowledgement() != nil {
+		seen = table.Text(x.GetAcknowledgement().GetWho())
+		if x.GetClosed() == nil {
+			state, tone = "seen", table.Faint
+		}
+	}
 	found := table.Cell{Text: units.Unknown, Tone: table.Faint}
 	if x.GetDetection() != nil {
 		found = table.Text(units.Duration(x.GetDetection().AsDuration()))
@@ -128,9 +145,17 @@ func (l *listing) anomalyRow(x *queryv1.Anomaly) []table.Cell {
 	severity := health(x.GetSeverity())
 	severity.Tone = tone
 	return []table.Cell{
-		{Text: state, Tone: tone}, severity, table.Text(x.GetKind()), table.Text(x.GetClientName()), table.Text(x.GetServerName()),
+		{Text: state, Tone: tone}, severity, table.Text(x.GetKind()), endName(x.GetClientName()), endName(x.GetServerName()),
 		table.Text(l.clock(x.GetOpened())), table.Text(units.Span(until.Sub(x.GetOpened().AsTime()))),
-		table.Text(strconv.FormatUint(x.GetEvents(), 10)), found, table.Text(x.GetId()), table.Text(x.GetEdgeId()),
+		table.Text(strconv.FormatUint(x.GetEvents(), 10)), seen, found, table.Text(x.GetId()), table.Text(x.GetEdgeId()),
 		table.Text(x.GetSummary()),
 	}
+}
+
+// endName is one end of the edge that an anomaly is on, if it is on one.
+func endName(name string) table.Cell {
+	if name == "" {
+		return table.Cell{Text: units.Unknown, Tone: table.Faint}
+	}
+	return table.Text(name)
 }

@@ -71,7 +71,7 @@ func TestUsage_errors(t *testing.T) {
 		{"edges --window 1h", "--window 1h0m0s: expected 1s to 5m"},
 		{"edges --controller ftp://x", `--controller "ftp://x": expected the path of a socket, or an address such as http://127.0.0.1:7777`},
 		{"events --kind connect.refusd", `--kind "connect.refusd" is no kind of event (did you mean connect.refused?)`},
-		{"events --since yesterday", `--since "yesterday": expected a time ago such as 5m, or an instant such as 2026-01-31T12:04:31Z`},
+		{"events --since yesterday", `--since "yesterday": expected a time ago such as 5m, 1h or 7d, a time of day such as 12:04, or an instant such as 2026-01-31T12:04:31Z`},
 		{"demo fualt", `unknown command "fualt" for aeolus demo (did you mean fault?)`},
 		{"demo fault on", "aeolus demo fault on needs the name of one fault: refuse, drop, queue, delay, reset, black-hole, slow, dns, kill, bad-version"},
 		{"demo fault on refused", `there is no fault "refused" (did you mean refuse?)`},

@@ -22,17 +22,32 @@ func (a *app) connectionsCommand() *cobra.Command {
 		Use:   "connections [flags]",
 		Short: "Single connections, failed ones first",
 		Long: `Lists TCP connections: who opened them to whom, in what state they are, what they have carried and how well. Without
-flags those that are open now; --closed adds those that ended and --failed shows only those that failed.`,
+flags those that are open now; --closed adds those that ended and --failed shows only those that failed. For a time in the
+past they are those that did something within it, what they carried then, ended or not.`,
 		Example: `  aeolus connections --client checkout      what checkout has open
   aeolus connections --failed --limit 20    the last ones that failed, and how
+  aeolus connections --since 1h --failed    those that failed within the last hour
+  aeolus connections --at 12:04 --server db what talked to db at four past twelve
   aeolus connections -f --port 5432         connections to port 5432 as they open, change and close`,
 	}
 	list := a.listingCommand(cmd, 200)
+	list.periodFlags(cmd, "what did something then")
 	request := &queryv1.ListConnectionsRequest{Filter: &list.filter}
 	cmd.Flags().BoolVar(&request.Closed, "closed", false, "also those that have ended")
 	cmd.Flags().BoolVar(&request.Failed, "failed", false, "only those that failed")
 	group(cmd.Flags(), "Filters", "closed", "failed")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		asked, err := list.asked(0)
+		if err != nil {
+			return err
+		}
+		if list.follow && asked.given() {
+			return usagef("--follow shows connections from now on: it cannot look back with --since")
+		}
+		if asked.at {
+			asked.to = asked.to.Add(time.Second)
+		}
+		request.From, request.To = asked.fromStamp(), asked.toStamp()
 		request.Limit = list.limit
 		request.Closed = request.Closed || request.Failed
 		return list.connections(cmd.Context(), request)
@@ -49,9 +64,18 @@ func (l *listing) connections(ctx context.Context, request *queryv1.ListConnecti
 		return l.followConnections(ctx, s, request)
 	}
 	answer, err := s.ListConnections(ctx, request)
+	for err == nil && uint32(len(answer.Connections)) < request.GetLimit() && answer.GetNextPageToken() != "" {
+		request.PageToken = answer.GetNextPageToken()
+		var older *queryv1.ListConnectionsResponse
+		if older, err = s.ListConnections(ctx, request); err == nil {
+			older.Connections, older.Gaps = append(answer.Connections, older.Connections...), answer.Gaps
+			answer = older
+		}
+	}
 	if err != nil {
 		return s.explain(err)
 	}
+	l.tellGaps(answer.GetGaps())
 	slices.SortStableFunc(answer.Connections, func(x, y *queryv1.Connection) int {
 		return cmp.Or(cmp.Compare(severity(y), severity(x)), y.GetOpened().AsTime().Compare(x.GetOpened().AsTime()))
 	})

@@ -27,26 +27,48 @@ func (a *app) edgesCommand() *cobra.Command {
 		Use:   "edges [flags]",
 		Short: "Who talks to whom, worst first",
 		Long: `Lists the edges: which workload calls which, how much, and how well, over the last seconds. Rates are taken over
---window. A figure that is not known is shown as –, never as 0.`,
+--window. A figure that is not known is shown as –, never as 0. For a time in the past the rates are over all of it, or with
+--at over the --window before it.`,
 		Example: `  aeolus edges                             every edge, worst first
   aeolus edges -f --unhealthy              what is wrong, as it changes
+  aeolus edges --at 12:04 --window 1m      as it was at four past twelve
+  aeolus edges --since 24h --unhealthy     what went wrong within a day
   aeolus edges --server 'pay*' -o wide     who calls payment, with everything that is known
   aeolus edges -o json | jq '.edges[] | select(.health == "HEALTH_FAILING")'`,
 	}
 	list := a.listingCommand(cmd, 0)
 	var window time.Duration
-	cmd.Flags().DurationVar(&window, "window", 10*time.Second, "`time` over which rates are taken, at most 5m")
+	cmd.Flags().DurationVar(&window, "window", 10*time.Second, "`time` over which rates are taken")
+	list.periodFlags(cmd, "the --window before it")
 	group(cmd.Flags(), "Filters", "window")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if window < time.Second || window > 5*time.Minute {
-			return usagef("--window %s: expected 1s to 5m", window)
+		if window < time.Second {
+			return usagef("--window %s: expected at least 1s", window)
 		}
-		return list.edges(cmd.Context(), &queryv1.GetGraphRequest{Filter: &list.filter, Window: durationpb.New(window), MaxNodes: 100_000})
+		asked, err := list.asked(window)
+		if err != nil {
+			return err
+		}
+		if asked.given() {
+			if list.follow {
+				return usagef("--follow shows what is now: give the time that rates are taken over by --window")
+			}
+			if cmd.Flags().Changed("window") && !asked.at {
+				return usagef("--since, and --from with --to, say over which time rates are taken: leave --window out")
+			}
+			if asked.from.IsZero() {
+				return usagef("--to needs --from; --at looks back at an instant")
+			}
+			window = asked.until(list.Now()).Sub(asked.from)
+		}
+		return list.edges(cmd.Context(), &queryv1.GetGraphRequest{
+			Filter: &list.filter, At: asked.toStamp(), Window: durationpb.New(window), MaxNodes: 100_000,
+		}, asked.given())
 	}
 	return cmd
 }
 
-func (l *listing) edges(ctx context.Context, request *queryv1.GetGraphRequest) error {
+func (l *listing) edges(ctx context.Context, request *queryv1.GetGraphRequest, past bool) error {
 	s, err := l.dial()
 	if err != nil {
 		return err
@@ -62,6 +84,10 @@ func (l *listing) edges(ctx context.Context, request *queryv1.GetGraphRequest) e
 		return s.explain(err)
 	}
 	l.order(graph)
+	if past {
+		l.looked(graph)
+	}
+	l.tellGaps(graph.GetGaps())
 	return l.print(graph, l.edgeTable(graph), "no edges: nothing that matches has talked in the last seconds (try without filters, or aeolus edges -f)")
 }
 

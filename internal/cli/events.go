@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
@@ -36,11 +37,12 @@ func (a *app) eventsCommand() *cobra.Command {
 Kinds: ` + strings.Join(eventKinds[:5], ", ") + `,
 ` + strings.Join(eventKinds[5:], ", ") + `.`,
 		Example: `  aeolus events -f                              each event as it arrives
-  aeolus events --kind connect.refused --since 5m
+  aeolus events --kind connect.refused --since 1h
+  aeolus events --from 12:04 --to 12:10 --limit 1000
   aeolus events --server payment -o json        one object: {"events": [...]}`,
 	}
 	list := a.listingCommand(cmd, 100)
-	list.sinceFlag(cmd)
+	list.periodFlags(cmd, "the minute before it")
 	var kinds []string
 	cmd.Flags().StringSliceVar(&kinds, "kind", nil, "only these `kinds`, separated by commas; the part before the point means all of its kinds")
 	group(cmd.Flags(), "Filters", "kind")
@@ -50,11 +52,13 @@ Kinds: ` + strings.Join(eventKinds[:5], ", ") + `,
 		if err != nil {
 			return err
 		}
-		since, err := list.from()
+		asked, err := list.asked(time.Minute)
 		if err != nil {
 			return err
 		}
-		return list.events(cmd.Context(), &queryv1.ListEventsRequest{Filter: &list.filter, Kinds: chosen, Since: since, Limit: list.limit})
+		return list.events(cmd.Context(), &queryv1.ListEventsRequest{
+			Filter: &list.filter, Kinds: chosen, Since: asked.fromStamp(), To: asked.toStamp(), Limit: list.limit,
+		})
 	}
 	return cmd
 }
@@ -93,14 +97,29 @@ func (l *listing) events(ctx context.Context, request *queryv1.ListEventsRequest
 		return l.followEvents(ctx, s, request)
 	}
 	answer, err := s.ListEvents(ctx, request)
+	for err == nil && uint32(len(answer.Events)) < request.GetLimit() && answer.GetNextPageToken() != "" {
+		request.PageToken = answer.GetNextPageToken()
+		var older *queryv1.ListEventsResponse
+		if older, err = s.ListEvents(ctx, request); err == nil {
+			answer.Events = append(older.Events, answer.Events...)
+			answer.NextPageToken = older.GetNextPageToken()
+		}
+	}
 	if err != nil {
 		return s.explain(err)
 	}
+	l.tellGaps(answer.GetGaps())
 	rows := eventTable()
 	for _, e := range answer.GetEvents() {
 		rows.Row(l.eventRow(e)...)
 	}
-	return l.print(answer, rows, "no events: nothing that matches has gone wrong lately (aeolus events -f waits for the next)")
+	if err := l.print(answer, rows, "no events: nothing that matches has gone wrong lately (aeolus events -f waits for the next)"); err != nil {
+		return err
+	}
+	if answer.GetNextPageToken() != "" && !l.format.machine() {
+		l.note("there are older ones: --limit shows more of them, --to goes further back")
+	}
+	return nil
 }
 
 func (l *listing) followEvents(ctx context.Context, s *session, request *queryv1.ListEventsRequest) error {

@@ -15,7 +15,7 @@ import (
 const groupAnnotation = "aeolus.io/flag-group"
 
 // The purposes, in the order in which help shows them.
-var flagGroups = []string{"Filters", "Output", "What it does", "Where it listens", "Where it keeps things", "Trust", "Connection", "Bounds", "General"}
+var flagGroups = []string{"Filters", "Time", "Output", "What it does", "Where it listens", "Where it keeps things", "Alerts", "Trust", "Connection", "Bounds", "General"}
 
 // group files flags under a purpose. Every flag must be filed: a test holds it.
 func group(flags *pflag.FlagSet, purpose string, names ...string) {

@@ -4,7 +4,6 @@ package cli
 
 import (
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
@@ -21,7 +20,9 @@ type listing struct {
 	format format
 	filter queryv1.Filter
 	limit  uint32
-	since  string
+	period period
+	// old: what is shown may be of another day.
+	old bool
 }
 
 // listingCommand gives a command the flags of a listing.
@@ -47,27 +48,6 @@ func (a *app) listingCommand(cmd *cobra.Command, limit uint32) *listing {
 	return l
 }
 
-// sinceFlag adds --since.
-func (l *listing) sinceFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&l.since, "since", "", "only what is newer: a `time` ago such as 5m, or an instant such as 2026-01-31T12:04:31Z")
-	group(cmd.Flags(), "Filters", "since")
-}
-
-// from is the instant that --since means; nil when it was not given.
-func (l *listing) from() (*timestamppb.Timestamp, error) {
-	if l.since == "" {
-		return nil, nil
-	}
-	if ago, err := time.ParseDuration(l.since); err == nil {
-		return timestamppb.New(l.Now().Add(-ago)), nil
-	}
-	instant, err := time.Parse(time.RFC3339, l.since)
-	if err != nil {
-		return nil, usagef("--since %q: expected a time ago such as 5m, or an instant such as 2026-01-31T12:04:31Z", l.since)
-	}
-	return timestamppb.New(instant), nil
-}
-
 func (l *listing) style() table.Style {
 	return table.Style{Wide: l.format == formatWide, Colour: l.colour(l.Out)}
 }
@@ -90,6 +70,9 @@ func (l *listing) clock(t *timestamppb.Timestamp) string {
 		return ""
 	}
 	layout := "15:04:05.000"
+	if l.old {
+		layout = "01-02 15:04:05.000"
+	}
 	if l.format == formatWide {
 		layout = "2006-01-02 15:04:05.000000"
 	}
