@@ -95,8 +95,8 @@ func listing(t *testing.T, directory string) (all []string) {
 func TestOpen_olderVersion(t *testing.T) {
 	type row struct {
 		Connection string `parquet:"connection_id"`
-		From       int64  `parquet:"from,timestamp(nanosecond)"`
-		To         int64  `parquet:"to,timestamp(nanosecond)"`
+		From       int64  `parquet:"begun,timestamp(nanosecond)"`
+		To         int64  `parquet:"ended,timestamp(nanosecond)"`
 		Sent       uint64 `parquet:"sent_bytes"`
 		Mood       string `parquet:"mood"`
 	}

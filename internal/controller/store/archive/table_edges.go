@@ -26,8 +26,8 @@ func workload[R any](prefix, who string, field func(*R) *Workload) []column[R] {
 func edgeTable() *table[Edge] {
 	columns := []column[Edge]{
 		text("edge_id", "Id of the edge", func(e *Edge) *string { return &e.ID }).filtered(),
-		instant("from", "When the stretch began", false, func(e *Edge) *time.Time { return &e.From }),
-		moment("to", "When it ended", false,
+		instant("begun", "When the stretch began", false, func(e *Edge) *time.Time { return &e.From }),
+		moment("ended", "When it ended", false,
 			func(e *Edge) int64 { return nanoseconds(e.From.Add(e.Length)) },
 			func(e *Edge, at int64) { e.Length = time.Duration(at - nanoseconds(e.From)) }),
 	}
@@ -70,7 +70,7 @@ func edgeTable() *table[Edge] {
 		texts: func(e *Edge) int {
 			return len(e.ID) + workloadTexts(&e.Client) + workloadTexts(&e.Server)
 		},
-	}, "from", "to", "edge_id")
+	}, "begun", "ended", "edge_id")
 }
 
 func workloadTexts(w *Workload) int { return len(w.ID) + len(w.Namespace) + len(w.Name) + len(w.Kind) }

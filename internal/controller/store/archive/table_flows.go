@@ -34,8 +34,8 @@ func flowTable() *table[Flow] {
 	columns := []column[Flow]{
 		unique("connection_id", "Id of the connection", func(f *Flow) *string { return &f.Connection }).filtered(),
 		text("edge_id", "Id of its edge", func(f *Flow) *string { return &f.Edge }).filtered(),
-		instant("from", "When the stretch began", false, func(f *Flow) *time.Time { return &f.From }),
-		instant("to", "When it ended", false, func(f *Flow) *time.Time { return &f.To }),
+		instant("begun", "When the stretch began", false, func(f *Flow) *time.Time { return &f.From }),
+		instant("ended", "When it ended", false, func(f *Flow) *time.Time { return &f.To }),
 	}
 	columns = append(columns, workload("client", "client workload", func(f *Flow) *Workload { return &f.Client })...)
 	columns = append(columns, workload("server", "server workload", func(f *Flow) *Workload { return &f.Server })...)
@@ -68,7 +68,7 @@ func flowTable() *table[Flow] {
 			return len(f.Connection) + len(f.Edge) + workloadTexts(&f.Client) + workloadTexts(&f.Server) + len(f.ClientSide.Node) +
 				len(f.ClientSide.Process) + len(f.ServerSide.Node) + len(f.ServerSide.Process)
 		},
-	}, "from", "to", "edge_id")
+	}, "begun", "ended", "edge_id")
 }
 
 func phaseOf(text string) model.Phase {

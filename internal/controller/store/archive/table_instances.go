@@ -12,8 +12,8 @@ func instanceTable() *table[Instance] {
 	columns := workload("workload", "workload", func(i *Instance) *Workload { return &i.Workload })
 	columns[0] = columns[0].filtered()
 	columns = append(columns,
-		instant("from", "When the stretch began", false, func(i *Instance) *time.Time { return &i.From }),
-		moment("to", "When it ended", false,
+		instant("begun", "When the stretch began", false, func(i *Instance) *time.Time { return &i.From }),
+		moment("ended", "When it ended", false,
 			func(i *Instance) int64 { return nanoseconds(i.From.Add(i.Length)) },
 			func(i *Instance, at int64) { i.Length = time.Duration(at - nanoseconds(i.From)) }),
 		flag("own", "One of Aeolus' own", func(i *Instance) *bool { return &i.Own }),
@@ -38,7 +38,7 @@ func instanceTable() *table[Instance] {
 			return workloadTexts(&i.Workload) + len(i.Name) + len(i.Version) + len(i.Zone) + len(i.Node) + len(i.Process) +
 				len(i.ContainerID) + len(i.ContainerImage) + len(i.CgroupPath)
 		},
-	}, "from", "to", "workload_id")
+	}, "begun", "ended", "workload_id")
 }
 
 // coarsenInstances joins rows that say the same of one instance and follow each other without a gap.
