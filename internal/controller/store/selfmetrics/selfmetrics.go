@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 
@@ -29,10 +27,9 @@ type Config struct {
 	Ledger *loss.Ledger
 	// Version is that of the program; Instance tells controllers apart.
 	Version, Instance string
-	// Store takes the figures; nil where they are kept elsewhere. Gatherer gives those of the store itself; it may be nil.
-	Store    storage.Appendable
-	Gatherer prometheus.Gatherer
-	Logger   *slog.Logger
+	// Store takes the figures; nil where metrics are kept elsewhere.
+	Store  storage.Appendable
+	Logger *slog.Logger
 	// Now is the clock; time.Now unless given.
 	Now func() time.Time
 }
@@ -55,9 +52,6 @@ func New(config Config) *Metrics {
 		config: config, source: newSource(config.Ledger, config.Version), last: config.Now(), written: map[string]labels.Labels{},
 	}
 }
-
-// Page shows the figures to whoever scrapes them.
-func (m *Metrics) Page() http.Handler { return page(m.source, m.config.Gatherer) }
 
 // Run writes the figures into the store until the context ends.
 func (m *Metrics) Run(ctx context.Context) error {

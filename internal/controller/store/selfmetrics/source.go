@@ -33,10 +33,6 @@ func newSource(ledger *loss.Ledger, version string) *source {
 	}
 }
 
-func (s *source) metrics() []names.Metric {
-	return []names.Metric{s.in, s.out, s.dropped, s.build}
-}
-
 func (s *source) samples() []sample {
 	list := []sample{{s.build, []string{s.version}, 1}}
 	for _, count := range s.ledger.Counts() {
