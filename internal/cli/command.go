@@ -81,7 +81,7 @@ func (a *app) commands() []*cobra.Command {
 		return commands
 	}
 	all := in(groupLook, a.edgesCommand(), a.connectionsCommand(), a.eventsCommand(), a.anomaliesCommand())
-	all = append(all, in(groupRun, a.upCommand(), a.agentCommand(), a.controllerCommand(), a.demoCommand(), a.benchCommand())...)
+	all = append(all, in(groupRun, a.upCommand(), a.agentCommand(), a.collectorCommand(), a.controllerCommand(), a.demoCommand(), a.benchCommand())...)
 	all = append(all, a.serviceCommand(), a.trafficCommand(), a.socketsCommand())
 	return append(all, in(groupOther, a.doctorCommand(), a.certificateCommand(), a.versionCommand(), a.completionCommand())...)
 }

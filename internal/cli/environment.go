@@ -152,13 +152,18 @@ func placesProblem(err error, where places) error {
 
 // checkPublic refuses an address that others can reach, unless that is what was asked for.
 func checkPublic(listen string, public bool) error {
+	return checkReach("--listen", listen, defaultListen, public)
+}
+
+// checkReach is checkPublic for any flag; usual is an address to show what was expected.
+func checkReach(flag, listen, usual string, public bool) error {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
-		return usagef("--listen %q: expected host:port, such as %s", listen, defaultListen)
+		return usagef("%s %q: expected host:port, such as %s", flag, listen, usual)
 	}
 	address := net.ParseIP(host)
 	if public || host == "localhost" || address != nil && address.IsLoopback() {
 		return nil
 	}
-	return usagef("--listen %s: others can reach that address, and what goes there is not encrypted: add --public if it should be so", listen)
+	return usagef("%s %s: others can reach that address, and what goes there is not encrypted: add --public if it should be so", flag, listen)
 }

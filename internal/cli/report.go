@@ -19,8 +19,10 @@ type upReport struct {
 	status *queryv1.Status
 	// page is the address for a browser, socket the one for the command line.
 	page, socket string
-	defaults     bool
-	demo         string
+	// scrape is where a Prometheus finds metrics; empty for nowhere.
+	scrape   string
+	defaults bool
+	demo     string
 }
 
 // write prints the report: short, calm, one line for each thing.
@@ -43,6 +45,9 @@ func (r upReport) write(a *app) {
 	}
 	if r.demo != "" {
 		line("demo", "%s", r.demo)
+	}
+	if r.scrape != "" {
+		line("scrape", "http://%s/metrics", r.scrape)
 	}
 	line("look", "%s", r.page)
 	hint := "aeolus edges -f"

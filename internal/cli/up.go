@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,6 +26,7 @@ type upFlags struct {
 	names                    []string
 	learning                 time.Duration
 	demo, public             bool
+	scrape                   string
 	shop                     string
 	calls                    float64
 }
@@ -34,9 +36,10 @@ func (a *app) upCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up [flags]",
 		Short: "Watch this host, and show a live map of it",
-		Long: `Runs everything in one process: the agent that watches every TCP connection of this host, and the controller that makes
-a map of it and finds what goes wrong. It prints an address for the browser, and then a line for each anomaly. Nothing
-has to be configured; Ctrl-C leaves nothing behind but the data directory.
+		Long: `Runs everything in one process: the agent that watches every TCP connection of this host, the controller that makes a
+map of it and finds what goes wrong, and between them the collector, which makes metrics of it that any Prometheus can
+scrape. It prints an address for the browser, and then a line for each anomaly. Nothing has to be configured; Ctrl-C
+leaves nothing behind but the data directory.
 
 Each flag can stand in a YAML file under its own name (--config), or in the environment: --data-dir is AEOLUS_DATA_DIR.`,
 		Example: `  sudo aeolus up                                    watch this host
@@ -56,7 +59,8 @@ Each flag can stand in a YAML file under its own name (--config), or in the envi
 	flags.keeping.flags(set)
 	set.StringSliceVar(&flags.names, "name", nil, "further `names` that browsers may call this host by, besides localhost")
 	set.BoolVar(&flags.public, "public", false, "allow --listen to be an address that others can reach; what goes there is not encrypted")
-	group(set, "Where it listens", "name", "public")
+	set.StringVar(&flags.scrape, "scrape", "", "`address` where any Prometheus may scrape metrics, without a token; off for nowhere (default: "+up.DefaultScrape+", or a free port)")
+	group(set, "Where it listens", "name", "public", "scrape")
 	set.StringVar(&flags.token, "token", "", "`token` that the page and the API ask for (default: a new one each time)")
 	group(set, "Trust", "token")
 	configFlag(set, &flags.file)
@@ -94,12 +98,15 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 	if err := checkPublic(flags.listen, flags.public); err != nil {
 		return err
 	}
+	if err := checkScrape(flags.scrape, flags.public); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ready := make(chan up.Addresses, 1)
 	config := up.Config{
 		Node: flags.node, Scope: scope, DataDir: flags.data, RunDir: flags.run, Listen: flags.listen, Token: flags.token,
-		Names: flags.names, Public: flags.public, Learning: flags.learning, Metrics: kept, Credentials: credentials, Assets: pages(), Logger: a.logger(a.verbose),
+		Names: flags.names, Public: flags.public, Scrape: flags.scrape, Learning: flags.learning, Metrics: kept, Credentials: credentials, Assets: pages(), Logger: a.logger(a.verbose),
 		Progress: func(line string) { a.progress("%s", line) },
 		Ready:    func(addresses up.Addresses) { ready <- addresses },
 	}
@@ -130,7 +137,18 @@ func (a *app) upProblem(err error, flags upFlags) error {
 	case errors.Is(err, demo.ErrRunning):
 		return hint(err, "end it first: one host has room for one")
 	}
+	if flags.scrape != "" && strings.Contains(err.Error(), flags.scrape) && errors.Is(err, syscall.EADDRINUSE) {
+		return hint(fmt.Errorf("showing metrics on %s: %w", flags.scrape, syscall.EADDRINUSE), "choose another address with --scrape, or let one be chosen")
+	}
 	return placesProblem(err, flags.places)
+}
+
+// checkScrape refuses an address for metrics that cannot be one, or that others can reach without that being asked for.
+func checkScrape(address string, public bool) error {
+	if address == "" || address == up.NoScrape {
+		return nil
+	}
+	return checkReach("--scrape", address, up.DefaultScrape, public)
 }
 
 // tell prints the report when there is something to report, and then each anomaly.
@@ -147,7 +165,7 @@ func (a *app) tell(ctx context.Context, flags upFlags, ready <-chan up.Addresses
 	if status == nil {
 		return
 	}
-	report := upReport{status: status, page: addresses.Page, socket: addresses.Socket, defaults: flags.run == a.runDirectory()}
+	report := upReport{status: status, page: addresses.Page, socket: addresses.Socket, scrape: addresses.Scrape, defaults: flags.run == a.runDirectory()}
 	if flags.demo {
 		report.demo = "a shop of real services; sudo aeolus demo fault list says what can go wrong"
 		if !report.defaults {
