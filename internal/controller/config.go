@@ -17,6 +17,8 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/controller/notify"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/store/archive"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/rules"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/state"
 )
 
 // Config is what a controller needs.
@@ -47,6 +49,10 @@ type Config struct {
 	Archive archive.Config
 	// Notify says which Alertmanagers are told what is wrong. Its Ledger, Logger, Now and Name are the controller's.
 	Notify notify.Config
+	// State says where anomalies, acknowledgements and rules are kept; Rules which files of rules are evaluated. Now is the
+	// controller's.
+	State state.Config
+	Rules rules.Settings
 	// Assets is the UI; nil for none.
 	Assets fs.FS
 	Detect detect.Config

@@ -43,8 +43,9 @@ type Controller struct {
 	// metrics is open while the controller runs.
 	metrics  *metrics.Store
 	notifier *notify.Notifier
-	// past is what is kept of what was seen.
-	past past
+	// past is what is kept of what was seen, keeping what is kept beside it.
+	past    past
+	keeping keeping
 }
 
 // New makes a controller that does not listen yet.
@@ -69,6 +70,7 @@ func New(config Config) (*Controller, error) {
 		config.Assignments = assignments.Default()
 	}
 	c := &Controller{config: config, ready: make(chan Addresses, 1), ledger: loss.NewLedger()}
+	c.keeping.controller = c
 	// In the order in which what is watched passes through them.
 	for _, stage := range [...]string{"ingest.batches", "ingest.flows", "ingest.places", "ingest.events", "events", "reduce", "detect", "watch"} {
 		c.ledger.Stage(stage)
@@ -89,6 +91,7 @@ func New(config Config) (*Controller, error) {
 	c.service = query.New(query.Config{
 		Name: config.Name, Version: config.Version, Engine: c.engine, Ledger: c.ledger, Agents: c.agents,
 		MaxWatchers: config.MaxWatchers, Past: c.past.query,
+		State: &c.keeping, Rules: &c.keeping, Backup: c.keeping.backup,
 	})
 	if config.GRPCListen == "" {
 		return c, nil
@@ -128,7 +131,13 @@ func (c *Controller) openStores(ctx context.Context) (closeAll func(), err error
 	if err != nil {
 		return nil, errors.Join(err, c.metrics.Close())
 	}
+	closeKeeping, err := c.openKeeping(ctx)
+	if err != nil {
+		closePast()
+		return nil, errors.Join(err, c.metrics.Close())
+	}
 	return func() {
+		closeKeeping()
 		closePast()
 		if err := c.metrics.Close(); err != nil {
 			c.config.Logger.Error("ending", "error", err)
@@ -158,6 +167,8 @@ func (c *Controller) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	defect.Go(group, func() error { return c.engine.Run(ctx) })
 	c.past.run(ctx, group)
+	defect.Go(group, func() error { return c.keeping.journal.Run(ctx) })
+	defect.Go(group, func() error { return c.keeping.rules.Run(ctx) })
 	defect.Go(group, func() error { return c.notifier.Run(ctx, opened.page()) })
 	if opened.grpc != nil {
 		defect.Go(group, func() error { return c.ingest.Serve(ctx, opened.grpc) })

@@ -93,9 +93,11 @@ func start(t *testing.T, change func(*controller.Config)) *place {
 func (p *place) stop(t *testing.T) {
 	p.cancel()
 	select {
-	case err := <-p.done:
+	case err, first := <-p.done:
 		require.NoError(t, err)
-		close(p.done)
+		if first {
+			close(p.done)
+		}
 	case <-time.After(5 * time.Second):
 		t.Fatal("the controller did not end")
 	}

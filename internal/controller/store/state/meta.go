@@ -69,3 +69,17 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	}
 	return nil
 }
+
+// Copy writes a database that nobody uses to a file that must not be there yet, with what a process that was killed has
+// left in the log beside it. The version stays what it is, and the original as it was.
+func Copy(ctx context.Context, from, to string) error {
+	if _, err := Check(from); err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite", dataSource(from, "rw", defaultPatience))
+	if err != nil {
+		return fmt.Errorf("copying %s: %w", from, err)
+	}
+	copied := (&Store{path: from, db: db}).Backup(ctx, to)
+	return errors.Join(copied, explain(db.Close()))
+}
