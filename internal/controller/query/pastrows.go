@@ -61,11 +61,12 @@ func (p *Past) retention() time.Duration {
 // oldest is the time from which on something is kept; zero while nothing is.
 func (p *Past) oldest() time.Time {
 	bounds := p.Archive.Bounds()
-	var oldest time.Time
-	for _, table := range [...]archive.TableBounds{bounds.Edges, bounds.Instances, bounds.Flows, bounds.Events} {
-		if !table.Oldest.IsZero() && (oldest.IsZero() || table.Oldest.Before(oldest)) {
-			oldest = table.Oldest
-		}
+	if !bounds.Edges.Oldest.IsZero() {
+		return bounds.Edges.Oldest
+	}
+	oldest := bounds.Flows.Oldest
+	if events := bounds.Events.Oldest; !events.IsZero() && (oldest.IsZero() || events.Before(oldest)) {
+		oldest = events
 	}
 	return oldest
 }
