@@ -83,23 +83,26 @@ func BenchmarkSeal(b *testing.B) {
 	})
 }
 
-// dayOf fills an archive with a day of so many edges, sealed and merged as it would have been.
+// dayOf fills an archive with a day of so many edges, as it would be after a day: the last hour by minutes, in stretches of
+// ten seconds, and the others by hours, in stretches of a minute.
 func dayOf(b *testing.B, edges int) (*Archive, time.Time) {
 	b.Helper()
 	clock := &testClock{now: begin}
-	a := open(b, Config{Directory: b.TempDir(), Now: clock.Now, RetentionTime: 30 * 24 * time.Hour})
+	a := open(b, Config{Directory: b.TempDir(), Now: clock.Now, HeadRows: RowBounds{Edges: 1 << 20}, HeadBytes: 1 << 30})
 	random := rand.New(rand.NewPCG(1, 2))
 	template := minuteOf(edges)
-	for minute := range 24*60 + 1 {
-		a.AddEdges(laterEdges(template, time.Duration(minute)*time.Minute, random))
-		clock.set(begin.Add(time.Duration(minute+1) * time.Minute))
-		require.NoError(b, a.edges.seal(true))
-		if minute%60 == 5 {
-			require.NoError(b, a.maintain(context.Background()))
+	coarse := coarsenEdges(append([]Edge(nil), template...), time.Minute)
+	for minute := range 24 * 60 {
+		rows := template
+		if minute < 23*60 {
+			rows = coarse
+		}
+		a.AddEdges(laterEdges(rows, time.Duration(minute)*time.Minute, random))
+		if minute >= 23*60 || minute%60 == 59 {
+			require.NoError(b, a.edges.seal(true))
 		}
 	}
-	require.NoError(b, a.maintain(context.Background()))
-	return a, clock.Now()
+	return a, begin.Add(24 * time.Hour)
 }
 
 // minuteOf gives six rows of ten seconds for each of so many edges.

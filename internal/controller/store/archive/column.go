@@ -19,7 +19,7 @@ type column[R any] struct {
 	node    parquet.Node
 	// bloom columns have a filter that tells which row groups need not be read.
 	bloom bool
-	make  func() vector[R]
+	make  func(*block[R]) vector[R]
 }
 
 // filtered gives the column a bloom filter.
@@ -38,7 +38,7 @@ func text[R any, T ~string](name, meaning string, field func(*R) *T) column[R] {
 	as := func(row *R) *string { return (*string)(unsafe.Pointer(field(row))) }
 	return column[R]{
 		name: name, meaning: meaning, written: "STRING", node: dictionaryText(),
-		make: func() vector[R] { return &texts[R]{field: as} },
+		make: func(*block[R]) vector[R] { return &texts[R]{field: as} },
 	}
 }
 
@@ -46,7 +46,7 @@ func text[R any, T ~string](name, meaning string, field func(*R) *T) column[R] {
 func rendered[R any](name, meaning string, render func([]byte, *R) []byte, parse func(*R, string)) column[R] {
 	return column[R]{
 		name: name, meaning: meaning, written: "STRING", node: dictionaryText(),
-		make: func() vector[R] { return &texts[R]{render: render, parse: parse} },
+		make: func(*block[R]) vector[R] { return &texts[R]{render: render, parse: parse} },
 	}
 }
 
@@ -54,21 +54,21 @@ func rendered[R any](name, meaning string, render func([]byte, *R) []byte, parse
 func unique[R any](name, meaning string, field func(*R) *string) column[R] {
 	return column[R]{
 		name: name, meaning: meaning, written: "STRING", node: parquet.Encoded(parquet.String(), &parquet.Plain),
-		make: func() vector[R] { return &plains[R]{field: field} },
+		make: func(*block[R]) vector[R] { return &plains[R]{field: field} },
 	}
 }
 
 func flag[R any](name, meaning string, field func(*R) *bool) column[R] {
 	return column[R]{
 		name: name, meaning: meaning, written: "BOOLEAN", node: parquet.Leaf(parquet.BooleanType),
-		make: func() vector[R] { return &flags[R]{field: field} },
+		make: func(*block[R]) vector[R] { return &flags[R]{field: field} },
 	}
 }
 
 func real[R any](name, meaning string, field func(*R) *float64) column[R] {
 	return column[R]{
 		name: name, meaning: meaning, written: "DOUBLE", node: parquet.Leaf(parquet.DoubleType),
-		make: func() vector[R] { return &reals[R]{field: field} },
+		make: func(*block[R]) vector[R] { return &reals[R]{field: field} },
 	}
 }
 
@@ -80,7 +80,7 @@ func number[R any, T ~uint8 | ~uint16 | ~uint32 | ~uint64](name, meaning string,
 	}
 	return column[R]{
 		name: name, meaning: meaning, written: written, node: packed(parquet.Uint(bits)),
-		make: func() vector[R] { return &integers[R, T]{field: field, wide: bits == 64} },
+		make: func(*block[R]) vector[R] { return &integers[R, T]{field: field, wide: bits == 64} },
 	}
 }
 
@@ -88,7 +88,7 @@ func number[R any, T ~uint8 | ~uint16 | ~uint32 | ~uint64](name, meaning string,
 func signed[R any](name, meaning string, field func(*R) *int32) column[R] {
 	return column[R]{
 		name: name, meaning: meaning, written: "INT_32", node: packed(parquet.Int(32)),
-		make: func() vector[R] { return &integers[R, int32]{field: field} },
+		make: func(*block[R]) vector[R] { return &integers[R, int32]{field: field} },
 	}
 }
 
@@ -96,7 +96,9 @@ func signed[R any](name, meaning string, field func(*R) *int32) column[R] {
 func duration[R any](name, meaning string, gauge bool, field func(*R) *time.Duration) column[R] {
 	c := column[R]{
 		name: name, meaning: meaning, written: "INT_64", node: packed(parquet.Int(64)),
-		make: func() vector[R] { return &integers[R, time.Duration]{field: field, wide: true, nullable: gauge} },
+		make: func(*block[R]) vector[R] {
+			return &integers[R, time.Duration]{field: field, wide: true, nullable: gauge}
+		},
 	}
 	if gauge {
 		c.written, c.node = "INT_64, optional", parquet.Optional(c.node)
@@ -115,7 +117,7 @@ func instant[R any](name, meaning string, nullable bool, field func(*R) *time.Ti
 func moment[R any](name, meaning string, nullable bool, get func(*R) int64, set func(*R, int64)) column[R] {
 	c := column[R]{
 		name: name, meaning: meaning, written: "TIMESTAMP(NANOS, UTC)", node: packed(parquet.Timestamp(parquet.Nanosecond)),
-		make: func() vector[R] { return &instants[R]{get: get, set: set, nullable: nullable} },
+		make: func(*block[R]) vector[R] { return &instants[R]{get: get, set: set, nullable: nullable} },
 	}
 	if nullable {
 		c.written, c.node = c.written+", optional", parquet.Optional(c.node)
@@ -133,7 +135,7 @@ func address[R any](name, meaning string, field func(*R) *netip.AddrPort) []colu
 			}),
 		{
 			name: name + "_port", meaning: "Its port", written: "UINT_32", node: packed(parquet.Uint(32)),
-			make: func() vector[R] { return &ports[R]{field: field} },
+			make: func(*block[R]) vector[R] { return &ports[R]{field: field} },
 		},
 	}
 }
@@ -141,7 +143,7 @@ func address[R any](name, meaning string, field func(*R) *netip.AddrPort) []colu
 func host[R any](name, meaning string, get func(*R) netip.Addr, set func(*R, netip.Addr)) column[R] {
 	return column[R]{
 		name: name, meaning: meaning, written: "STRING", node: dictionaryText(),
-		make: func() vector[R] { return &addresses[R]{get: get, set: set} },
+		make: func(*block[R]) vector[R] { return &addresses[R]{get: get, set: set} },
 	}
 }
 

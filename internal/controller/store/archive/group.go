@@ -240,6 +240,9 @@ func (g *group[R]) load(b *block[R], columns []int, stretches []stretch) error {
 			continue
 		}
 		v.grow(rows)
+		if same(v, chunk, rows) {
+			continue
+		}
 		if err := g.loadColumn(v, chunk, stretches); err != nil {
 			return fmt.Errorf("reading column %s: %w", g.table.columns[column].name, err)
 		}
@@ -249,6 +252,33 @@ func (g *group[R]) load(b *block[R], columns []int, stretches []stretch) error {
 	}
 	b.rows = rows
 	return nil
+}
+
+// constant is a column that can be told what all its elements are.
+type constant interface {
+	// all appends the same value so many times. A null value stands for none.
+	all(value parquet.Value, n int)
+}
+
+// same spares reading a column of which the footer says that its values are all the same, as counters of what seldom
+// happens are.
+func same(v any, chunk *parquet.FileColumnChunk, rows int) bool {
+	c, ok := v.(constant)
+	if !ok {
+		return false
+	}
+	if nulls := chunk.NullCount(); nulls != 0 {
+		if nulls == chunk.NumValues() {
+			c.all(parquet.NullValue(), rows)
+		}
+		return nulls == chunk.NumValues()
+	}
+	least, most, ok := chunk.Bounds()
+	if !ok || least.IsNull() || !parquet.Equal(least, most) {
+		return false
+	}
+	c.all(least, rows)
+	return true
 }
 
 func (g *group[R]) loadColumn(v vector[R], chunk *parquet.FileColumnChunk, stretches []stretch) error {

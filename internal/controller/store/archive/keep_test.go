@@ -223,7 +223,7 @@ func TestPruning_readsLittle(t *testing.T) {
 	directory := t.TempDir()
 	a := open(t, Config{Directory: directory, Now: clock.Now, HeadRows: RowBounds{Flows: 1_000_000, Events: 1_000_000}, HeadBytes: 1 << 30})
 	g := newGenerator(1, 200)
-	const hours, perHour = 4, 3 * groupRows
+	const hours, perHour = 3, 2 * groupRows
 	var someone Flow
 	for hour := range hours {
 		flows, events := make([]Flow, perHour), make([]Event, perHour)
@@ -244,7 +244,7 @@ func TestPruning_readsLittle(t *testing.T) {
 		return after.GroupsRead - before.GroupsRead, after.PagesRead - before.PagesRead
 	}
 	all, allPages := cost(func() { collect(t, a.Flows(ctx, FlowQuery{})) })
-	require.EqualValues(t, hours*3, all)
+	require.EqualValues(t, hours*2, all)
 
 	groups, pages := cost(func() { collect(t, a.Flows(ctx, FlowQuery{Edges: []string{edgeID(17)}})) })
 	require.EqualValues(t, hours, groups, "an edge is in one group of each segment")
@@ -263,7 +263,7 @@ func TestPruning_readsLittle(t *testing.T) {
 		require.Len(t, found, 60)
 	})
 	require.EqualValues(t, 1, groups)
-	require.EqualValues(t, len(a.events.table.columns), pages, "one page of each column")
+	require.LessOrEqual(t, pages, uint64(len(a.events.table.columns)), "at most one page of each column")
 
 	_, pages = cost(func() { require.Len(t, collect(t, a.Events(ctx, EventQuery{Order: Order{Limit: 10}})), 10) })
 	require.Less(t, pages, uint64(3*8*len(a.events.table.columns)))

@@ -50,9 +50,9 @@ func newTable[R any](t table[R], from, to, sorted string) *table[R] {
 
 // newBlock makes a block with room for so many rows; more may be added.
 func (t *table[R]) newBlock(room int) *block[R] {
-	b := &block[R]{table: t, columns: make([]vector[R], len(t.columns)), least: never, most: never}
+	b := &block[R]{table: t, columns: make([]vector[R], len(t.columns)), least: never, most: never, shared: map[string]*workloads[R]{}}
 	for i, c := range t.columns {
-		b.columns[i] = c.make()
+		b.columns[i] = c.make(b)
 		b.columns[i].grow(room)
 	}
 	return b
@@ -65,6 +65,8 @@ type block[R any] struct {
 	rows    int
 	// least and most bound the time of the rows; never where there are none.
 	least, most int64
+	// shared is what several columns are parts of, while rows are added.
+	shared map[string]*workloads[R]
 }
 
 // addRows is how many rows are taken apart at a time, so that they are in the processor's cache while they are.
@@ -130,10 +132,9 @@ func (b *block[R]) places() []int32 {
 		slices.SortStableFunc(order, func(a, c int32) int { return compare(times[a], times[c]) })
 		return order
 	}
-	text := b.columns[b.table.sorted].(*texts[R])
-	rank := ranks(text.values)
+	rank, codes := b.columns[b.table.sorted].(interface{ order() ([]int32, []uint32) }).order()
 	slices.SortStableFunc(order, func(a, c int32) int {
-		if by := compare(rank[text.codes[a]], rank[text.codes[c]]); by != 0 {
+		if by := compare(rank[codes[a]], rank[codes[c]]); by != 0 {
 			return by
 		}
 		return compare(times[a], times[c])

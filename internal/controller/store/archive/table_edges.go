@@ -11,18 +11,6 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 )
 
-// workload gives the columns that name one end of an edge.
-func workload[R any](prefix, who string, field func(*R) *Workload) []column[R] {
-	return []column[R]{
-		text(prefix+"_id", "Id of the "+who, func(r *R) *string { return &field(r).ID }),
-		text(prefix+"_namespace", "Its namespace; empty where it has none", func(r *R) *string { return &field(r).Namespace }),
-		text(prefix+"_name", "Its name", func(r *R) *string { return &field(r).Name }),
-		text(prefix+"_kind", "What it is: container, unit, netns, process, service, address, group",
-			func(r *R) *model.WorkloadKind { return &field(r).Kind }),
-		flag(prefix+"_external", "Seen only as an address", func(r *R) *bool { return &field(r).External }),
-	}
-}
-
 func edgeTable() *table[Edge] {
 	columns := []column[Edge]{
 		text("edge_id", "Id of the edge", func(e *Edge) *string { return &e.ID }).filtered(),

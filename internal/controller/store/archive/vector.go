@@ -5,6 +5,7 @@ package archive
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
@@ -90,9 +91,11 @@ type integers[R any, T wholeNumber] struct {
 }
 
 func (v *integers[R, T]) add(rows []R) {
+	elements := v.elements
 	for i := range rows {
-		v.elements = append(v.elements, *v.field(&rows[i]))
+		elements = append(elements, *v.field(&rows[i]))
 	}
+	v.elements = elements
 }
 
 func (v *integers[R, T]) snapshot() vector[R] {
@@ -141,6 +144,19 @@ func (v *integers[R, T]) read(page parquet.Page) error {
 	return nil
 }
 
+func (v *integers[R, T]) all(value parquet.Value, n int) {
+	var element T
+	switch value.Kind() {
+	case parquet.Int32:
+		element = T(value.Int32())
+	case parquet.Int64:
+		element = T(value.Int64())
+	}
+	for range n {
+		v.elements = append(v.elements, element)
+	}
+}
+
 func (v *integers[R, T]) absent(n int) { v.elements = append(v.elements, make([]T, n)...) }
 func (v *integers[R, T]) grow(n int)   { v.elements = slices.Grow(v.elements, n) }
 func (v *integers[R, T]) length() int  { return len(v.elements) }
@@ -163,9 +179,11 @@ type instants[R any] struct {
 }
 
 func (v *instants[R]) add(rows []R) {
+	elements := v.elements
 	for i := range rows {
-		v.elements = append(v.elements, v.get(&rows[i]))
+		elements = append(elements, v.get(&rows[i]))
 	}
+	v.elements = elements
 }
 
 func (v *instants[R]) snapshot() vector[R] {
@@ -222,9 +240,11 @@ type flags[R any] struct {
 }
 
 func (v *flags[R]) add(rows []R) {
+	elements := v.elements
 	for i := range rows {
-		v.elements = append(v.elements, *v.field(&rows[i]))
+		elements = append(elements, *v.field(&rows[i]))
 	}
+	v.elements = elements
 }
 
 func (v *flags[R]) snapshot() vector[R] {
@@ -246,18 +266,30 @@ func (v *flags[R]) write(values []parquet.Value, places []int32) []parquet.Value
 }
 
 func (v *flags[R]) read(page parquet.Page) error {
-	values := make([]parquet.Value, page.NumRows())
-	n, err := readValues(page, values)
-	if err != nil {
-		return err
+	n := int(page.NumRows())
+	if page.Dictionary() != nil || page.Type().Kind() != parquet.Boolean || page.NumValues() != page.NumRows() {
+		return fmt.Errorf("a column of %v where yes or no was expected: %w", page.Type(), errCorrupt)
 	}
-	for i := range n {
-		if values[i].Kind() != parquet.Boolean {
-			return fmt.Errorf("a column of %v where yes or no was expected: %w", page.Type(), errCorrupt)
-		}
-		v.elements = append(v.elements, values[i].Boolean())
+	reader, ok := page.Values().(parquet.BooleanReader)
+	if !ok {
+		return fmt.Errorf("a column of %v where yes or no was expected: %w", page.Type(), errCorrupt)
+	}
+	first := len(v.elements)
+	v.elements = slices.Grow(v.elements, n)[:first+n]
+	read, err := reader.ReadBooleans(v.elements[first:])
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading yes and no: %w", err)
+	}
+	if read != n {
+		return fmt.Errorf("%d values in a page of %d rows: %w", read, n, errCorrupt)
 	}
 	return nil
+}
+
+func (v *flags[R]) all(value parquet.Value, n int) {
+	for range n {
+		v.elements = append(v.elements, value.Boolean())
+	}
 }
 
 func (v *flags[R]) absent(n int) { v.elements = append(v.elements, make([]bool, n)...) }
@@ -272,9 +304,11 @@ type reals[R any] struct {
 }
 
 func (v *reals[R]) add(rows []R) {
+	elements := v.elements
 	for i := range rows {
-		v.elements = append(v.elements, *v.field(&rows[i]))
+		elements = append(elements, *v.field(&rows[i]))
 	}
+	v.elements = elements
 }
 
 func (v *reals[R]) snapshot() vector[R] {

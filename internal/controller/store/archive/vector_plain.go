@@ -102,9 +102,11 @@ type ports[R any] struct {
 }
 
 func (v *ports[R]) add(rows []R) {
+	elements := v.elements
 	for i := range rows {
-		v.elements = append(v.elements, v.field(&rows[i]).Port())
+		elements = append(elements, v.field(&rows[i]).Port())
 	}
+	v.elements = elements
 }
 
 func (v *ports[R]) snapshot() vector[R] {

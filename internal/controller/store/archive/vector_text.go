@@ -5,7 +5,6 @@ package archive
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"slices"
 	"unsafe"
@@ -14,30 +13,7 @@ import (
 	"github.com/parquet-go/parquet-go/encoding"
 )
 
-// readValues reads all values of a page, whatever they are.
-func readValues(page parquet.Page, values []parquet.Value) (int, error) {
-	reader := page.Values()
-	read := 0
-	for read < len(values) {
-		n, err := reader.ReadValues(values[read:])
-		read += n
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return read, fmt.Errorf("reading values: %w", err)
-		}
-		if n == 0 {
-			break
-		}
-	}
-	if read < len(values) {
-		return read, fmt.Errorf("%d values in a page of %d rows: %w", read, len(values), errCorrupt)
-	}
-	return read, nil
-}
-
-// strings gives the texts that a page or a dictionary holds one after the other.
+// stringsOf gives the texts that a page or a dictionary holds one after the other.
 func stringsOf(data encoding.Values) ([]string, error) {
 	if data.Kind() != encoding.ByteArray {
 		return nil, fmt.Errorf("a column of kind %d where text was expected: %w", data.Kind(), errCorrupt)
@@ -121,12 +97,21 @@ func (v *texts[R]) add(rows []R) {
 	if v.dictionary == nil {
 		v.dictionary = newDictionary[string]()
 	}
-	for i := range rows {
-		if v.field != nil {
+	if v.field != nil {
+		dictionary, codes := v.dictionary, v.codes
+		for i := range rows {
 			text := *v.field(&rows[i])
-			v.codes = append(v.codes, v.dictionary.code(text, textSlot(text), keepText))
-			continue
+			slot := textSlot(text)
+			if recent := &dictionary.recent[slot]; recent.used && recent.value == text {
+				codes = append(codes, recent.code)
+				continue
+			}
+			codes = append(codes, dictionary.code(text, slot, keepText))
 		}
+		v.codes, v.values = codes, dictionary.values
+		return
+	}
+	for i := range rows {
 		v.scratch = v.render(v.scratch[:0], &rows[i])
 		// The dictionary keeps a copy, never this view of the scratch.
 		text := unsafe.String(unsafe.SliceData(v.scratch), len(v.scratch))
