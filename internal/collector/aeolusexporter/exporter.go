@@ -73,9 +73,11 @@ func (e *controllerExporter) startHop(ctx context.Context, h *hop, keep storage.
 		return nil
 	}
 	// The name is the controller's, so that another order of the endpoints mixes nothing up.
-	if h.storage, err = keep.GetClient(ctx, component.KindExporter, e.settings.ID, h.endpoint); err != nil {
+	client, err := keep.GetClient(ctx, component.KindExporter, e.settings.ID, h.endpoint)
+	if err != nil {
 		return fmt.Errorf("opening the storage for %s: %w", h.endpoint, err)
 	}
+	h.storage = client
 	for _, k := range [...]kind{events, flows} {
 		most := e.config.Spool.EventsBytes
 		if k == flows {
