@@ -18,7 +18,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -140,6 +142,26 @@ func TestReceiver_noBatchAsALogRecord(t *testing.T) {
 	require.Equal(t, int64(1), partial(t, response).RejectedLogRecords())
 	require.Empty(t, b.sink.logs)
 	require.Equal(t, int64(1), b.refused("wrong-service"))
+}
+
+// TestReceiver_twoNodes holds that a resource that names two nodes is of none: the next to read it might take the other.
+func TestReceiver_twoNodes(t *testing.T) {
+	b := newBench(t)
+	text := func(key, value string) *commonpb.KeyValue {
+		return &commonpb.KeyValue{Key: key, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: value}}}
+	}
+	for _, attributes := range [][]*commonpb.KeyValue{
+		{text(names.HostName, "n1"), text(names.HostName, "n2")}, {text(names.HostName, "n2"), text(names.HostName, "n1")},
+		{text("service.name", "x")}, {{Key: names.HostName, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_IntValue{IntValue: 1}}}},
+	} {
+		logs := &logspb.LogsData{ResourceLogs: []*logspb.ResourceLogs{{
+			Resource: &resourcepb.Resource{Attributes: attributes}, ScopeLogs: []*logspb.ScopeLogs{{LogRecords: []*logspb.LogRecord{{}}}},
+		}}}
+		response := new(emptypb.Empty)
+		require.NoError(t, b.dial("n1").Invoke(t.Context(), passage.LogsExport, logs, response))
+		require.Equal(t, int64(1), partial(t, response).RejectedLogRecords())
+	}
+	require.Empty(t, b.sink.logs)
 }
 
 func TestReceiver_strangers(t *testing.T) {

@@ -85,11 +85,7 @@ func (r *agentReceiver) takeLogs(ctx context.Context, sender pki.Identity, bytes
 func (r *agentReceiver) removeForeign(ctx context.Context, logs plog.Logs, sender pki.Identity) uint64 {
 	var wrongNode, wrongWay int
 	logs.ResourceLogs().RemoveIf(func(resource plog.ResourceLogs) bool {
-		node := ""
-		if named, ok := resource.Resource().Attributes().Get(names.HostName); ok {
-			node = named.AsString()
-		}
-		foreign := !sender.MayReport(node)
+		foreign := !sender.MayReport(nodeOf(resource))
 		resource.ScopeLogs().RemoveIf(func(scope plog.ScopeLogs) bool {
 			count := scope.LogRecords().Len()
 			switch {
@@ -107,6 +103,21 @@ func (r *agentReceiver) removeForeign(ctx context.Context, logs plog.Logs, sende
 	r.refused.count(ctx, "wrong-node", wrongNode)
 	r.refused.count(ctx, "wrong-service", wrongWay)
 	return uint64(wrongNode + wrongWay)
+}
+
+// nodeOf gives the one node that a resource names; empty if it names none or several, of which readers might believe
+// either.
+func nodeOf(resource plog.ResourceLogs) string {
+	node, times := "", 0
+	for key, value := range resource.Resource().Attributes().All() {
+		if key == names.HostName {
+			node, times = value.Str(), times+1
+		}
+	}
+	if times != 1 {
+		return ""
+	}
+	return node
 }
 
 func logsAnswer(rejected passage.Rejected) ([]byte, error) {
