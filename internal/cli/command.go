@@ -80,10 +80,10 @@ func (a *app) commands() []*cobra.Command {
 		}
 		return commands
 	}
-	all := in(groupLook, a.edgesCommand(), a.connectionsCommand(), a.eventsCommand(), a.anomaliesCommand())
+	all := in(groupLook, a.edgesCommand(), a.connectionsCommand(), a.eventsCommand(), a.anomaliesCommand(), a.rulesCommand())
 	all = append(all, in(groupRun, a.upCommand(), a.agentCommand(), a.collectorCommand(), a.controllerCommand(), a.demoCommand(), a.benchCommand())...)
 	all = append(all, a.serviceCommand(), a.trafficCommand(), a.socketsCommand())
-	return append(all, in(groupOther, a.doctorCommand(), a.certificateCommand(), a.versionCommand(), a.completionCommand())...)
+	return append(all, in(groupOther, a.doctorCommand(), a.certificateCommand(), a.backupCommand(), a.restoreCommand(), a.versionCommand(), a.completionCommand())...)
 }
 
 // settle gives every command what is the same for all.

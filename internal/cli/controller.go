@@ -16,6 +16,7 @@ import (
 
 	"github.com/aeolus-ebpf/aeolus/internal/controller"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
+	statestore "github.com/aeolus-ebpf/aeolus/internal/controller/store/state"
 	"github.com/aeolus-ebpf/aeolus/internal/pki"
 	"github.com/aeolus-ebpf/aeolus/internal/table"
 	"github.com/aeolus-ebpf/aeolus/internal/up"
@@ -26,6 +27,9 @@ import (
 type controllerFlags struct {
 	places
 	keeping
+	alerting
+	evaluating
+	remembering
 	agents, token, file string
 	hosts, names        []string
 	learning            time.Duration
@@ -56,6 +60,9 @@ Each flag can stand in a YAML file under its own name (--config), or in the envi
 	set.StringVar(&flags.token, "token", "", "`token` that the page and the API ask for (default: a new one each time)")
 	flags.places.flags(a, set)
 	flags.keeping.flags(set)
+	flags.alerting.flags(set)
+	flags.evaluating.flags(set)
+	flags.remembering.flags(set)
 	configFlag(set, &flags.file)
 	group(set, "Where it listens", "agents", "host", "name", "public")
 	group(set, "What it does", "learning", "new-edges")
@@ -90,6 +97,18 @@ func (a *app) runController(ctx context.Context, flags controllerFlags) error {
 	if err != nil {
 		return err
 	}
+	told, err := flags.notify()
+	if err != nil {
+		return err
+	}
+	evaluated, err := flags.evaluating.settings()
+	if err != nil {
+		return err
+	}
+	remembered, err := flags.archive(flags.data)
+	if err != nil {
+		return err
+	}
 	held, err := up.TakePlaces(flags.data, flags.run)
 	if err != nil {
 		return err
@@ -109,7 +128,8 @@ func (a *app) runController(ctx context.Context, flags controllerFlags) error {
 		Version: version.String(), GRPCListen: flags.agents, HTTPListen: flags.listen, Public: flags.public, Names: flags.names,
 		UnixSocket: filepath.Join(flags.run, socketName), TLS: pki.ServerConfig(certificate, authority.Pool()), Token: flags.token,
 		Assets: pages(), Detect: detect.Config{Learning: flags.learning, NewEdges: flags.newEdges}, Logger: a.logger(a.verbose + 1),
-		Metrics: kept, Credentials: credentials,
+		Metrics: kept, Credentials: credentials, Notify: told, Archive: remembered,
+		State: statestore.Config{Directory: flags.data}, Rules: evaluated,
 	})
 	if err != nil {
 		return err

@@ -49,8 +49,14 @@ func (f *fake) asked() any {
 // serve answers on a socket until the returned function is called.
 func (f *fake) serve(t *testing.T, socket string) (stop func()) {
 	t.Helper()
+	return f.serveAs(t, socket, f)
+}
+
+// serveAs lets another answer, which is more than the fake.
+func (f *fake) serveAs(t *testing.T, socket string, answers queryv1connect.QueryServiceHandler) (stop func()) {
+	t.Helper()
 	mux := http.NewServeMux()
-	mux.Handle(queryv1connect.NewQueryServiceHandler(f))
+	mux.Handle(queryv1connect.NewQueryServiceHandler(answers))
 	listener, err := net.Listen("unix", socket)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -82,6 +88,14 @@ func (f *fake) start(t *testing.T) string {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	t.Cleanup(f.serve(t, socket))
+	return "--controller=" + socket
+}
+
+// startAs is start for another that answers.
+func (f *fake) startAs(t *testing.T, answers queryv1connect.QueryServiceHandler) string {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	t.Cleanup(f.serveAs(t, socket, answers))
 	return "--controller=" + socket
 }
 

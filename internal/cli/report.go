@@ -106,6 +106,9 @@ func oneLine(text string) string {
 // anomalyLine is the one line that an anomaly's opening, or its end, gets.
 func (a *app) anomalyLine(x *queryv1.Anomaly) string {
 	where := table.Clean(x.GetClientName() + " → " + x.GetServerName())
+	if x.GetEdgeId() == "" {
+		where = table.Clean(x.GetSubject())
+	}
 	if x.GetClosed() == nil {
 		return fmt.Sprintf("%s  opened  %s: %s", a.timeOfDay(x.GetOpened().AsTime()), where, table.Clean(x.GetSummary()))
 	}

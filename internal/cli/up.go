@@ -22,6 +22,9 @@ import (
 type upFlags struct {
 	places
 	keeping
+	alerting
+	evaluating
+	remembering
 	node, scope, token, file string
 	names                    []string
 	learning                 time.Duration
@@ -57,6 +60,9 @@ Each flag can stand in a YAML file under its own name (--config), or in the envi
 	group(set, "What it does", "demo", "shop", "calls", "scope", "node", "learning")
 	flags.places.flags(a, set)
 	flags.keeping.flags(set)
+	flags.alerting.flags(set)
+	flags.evaluating.flags(set)
+	flags.remembering.flags(set)
 	set.StringSliceVar(&flags.names, "name", nil, "further `names` that browsers may call this host by, besides localhost")
 	set.BoolVar(&flags.public, "public", false, "allow --listen to be an address that others can reach; what goes there is not encrypted")
 	set.StringVar(&flags.scrape, "scrape", "", "`address` where any Prometheus may scrape metrics, without a token; off for nowhere (default: "+up.DefaultScrape+", or a free port)")
@@ -92,6 +98,18 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 	if err != nil {
 		return err
 	}
+	alerts, err := flags.notify()
+	if err != nil {
+		return err
+	}
+	evaluated, err := flags.evaluating.settings()
+	if err != nil {
+		return err
+	}
+	remembered, err := flags.archive(flags.data)
+	if err != nil {
+		return err
+	}
 	if err := agent.Privileged(); err != nil {
 		return hint(err, "sudo aeolus up; aeolus doctor says more")
 	}
@@ -106,7 +124,9 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 	ready := make(chan up.Addresses, 1)
 	config := up.Config{
 		Node: flags.node, Scope: scope, DataDir: flags.data, RunDir: flags.run, Listen: flags.listen, Token: flags.token,
-		Names: flags.names, Public: flags.public, Scrape: flags.scrape, Learning: flags.learning, Metrics: kept, Credentials: credentials, Assets: pages(), Logger: a.logger(a.verbose),
+		Names: flags.names, Public: flags.public, Scrape: flags.scrape, Learning: flags.learning, Metrics: kept, Credentials: credentials, Notify: alerts,
+		Archive: remembered, Rules: evaluated,
+		Assets: pages(), Logger: a.logger(a.verbose),
 		Progress: func(line string) { a.progress("%s", line) },
 		Ready:    func(addresses up.Addresses) { ready <- addresses },
 	}

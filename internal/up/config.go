@@ -11,7 +11,10 @@ import (
 
 	"github.com/aeolus-ebpf/aeolus/internal/agent"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/notify"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/archive"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/rules"
 	"github.com/aeolus-ebpf/aeolus/internal/demo"
 	"github.com/aeolus-ebpf/aeolus/internal/pki"
 )
@@ -30,6 +33,12 @@ type Config struct {
 	// Credentials are further tokens; Metrics says where metrics are kept: in a temporary directory, unless it names one.
 	Credentials []*credential.Credential
 	Metrics     metrics.Config
+	// Archive says where what is seen is kept; nothing is where its Directory is empty.
+	Archive archive.Config
+	// Rules says which files of rules are evaluated.
+	Rules rules.Settings
+	// Notify says which Alertmanagers are told of anomalies.
+	Notify notify.Config
 	// Scrape is the address where metrics are shown to any Prometheus, host:port; empty for DefaultScrape, or a free port
 	// where that is taken, and NoScrape for nowhere.
 	Scrape string

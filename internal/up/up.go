@@ -15,6 +15,7 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/agent"
 	"github.com/aeolus-ebpf/aeolus/internal/controller"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/state"
 	"github.com/aeolus-ebpf/aeolus/internal/demo"
 	"github.com/aeolus-ebpf/aeolus/internal/pki"
 	"github.com/aeolus-ebpf/aeolus/internal/version"
@@ -54,7 +55,8 @@ func New(config Config) (*Up, error) {
 		Public: config.Public, Names: config.Names, UnixSocket: filepath.Join(config.RunDir, socketName),
 		TLS: pki.ServerConfig(certificate, authority.Pool()), Token: config.Token, Assets: config.Assets,
 		Detect: detect.Config{Learning: config.Learning}, Logger: config.Logger,
-		Metrics: config.Metrics, Credentials: config.Credentials,
+		Metrics: config.Metrics, Credentials: config.Credentials, Notify: config.Notify,
+		Archive: config.Archive, Rules: config.Rules, State: state.Config{Directory: config.DataDir},
 	})
 	if err != nil {
 		return nil, err
