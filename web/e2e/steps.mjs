@@ -121,6 +121,57 @@ const STEPS = {
     await same(page);
   },
 
+  /** past=TEXT: types a moment such as -20s into the time bar; the page shows it, and its address says so. */
+  async past(page, text) {
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('g');
+    await page.keyboard.type(text);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.timebar[data-past="true"]');
+    await page.waitForFunction(() => new URLSearchParams(location.search).has('at'));
+    await page.waitForFunction(() => document.querySelectorAll('.card, tbody tr').length > 0 || document.querySelector('.notice') !== null);
+    return { at: await page.evaluate(() => new Date(Number(new URLSearchParams(location.search).get('at'))).toISOString()), shown: await page.locator('.card, tbody tr').count() };
+  },
+
+  /** drag=SHARE: drags the time bar's head to a share of it. */
+  async drag(page, share) {
+    const box = await page.locator('.track').boundingBox();
+    const y = box.y + 14;
+    await page.mouse.move(box.x + box.width - 2, y);
+    await page.mouse.down();
+    for (const part of [0.75, 0.5, 0.25, 0]) await page.mouse.move(box.x + box.width * (Number(share) + (1 - Number(share)) * part), y);
+    await page.mouse.up();
+    await page.waitForSelector('.timebar[data-past="true"]');
+    return { says: await page.getAttribute('.track', 'aria-valuetext') };
+  },
+
+  /** zoom=SECONDS: the time bar shows so much time. */
+  async zoom(page, length) {
+    await page.locator('.zooms button').nth([900, 3600, 21600, 86400, 604800].indexOf(Number(length))).click();
+    await page.waitForFunction((wanted) => (new URLSearchParams(location.search).get('zoom') ?? '900') === wanted, length);
+  },
+
+  /** earlier: an arrow moves the moment that is looked at back. */
+  async earlier(page) {
+    const before = await page.getAttribute('.track', 'aria-valuenow');
+    await page.locator('.track').focus();
+    await page.keyboard.press('ArrowLeft');
+    await page.waitForFunction((known) => Number(document.querySelector('.track')?.getAttribute('aria-valuenow')) < Number(known), before);
+  },
+
+  /** live: the button leads back to now. */
+  async live(page) {
+    await page.click('.go-live');
+    await page.waitForSelector('.timebar[data-past="false"]');
+    await same(page);
+  },
+
+  /** was=PATTERN: at the moment that is looked at, this was wrong. */
+  async was(page, pattern) {
+    await page.locator('.case:not(.over)').filter({ hasText: new RegExp(pattern) }).first().waitFor({ state: 'attached' });
+    return await page.innerText('.wrong h2');
+  },
+
   /** picture=NAME: the page as it is. */
   async picture(page, name) {
     await page.waitForTimeout(600);

@@ -83,7 +83,7 @@ test('the search finds a workload and opens it', async () => {
   const input = screen.getByRole('combobox', { name: /Search/ });
   expect(document.activeElement).toBe(input);
   fireEvent.change(input, { target: { value: 'paym' } });
-  const first = (await screen.findAllByRole('option'))[0];
+  const first = (await screen.findAllByRole('option', { name: /payment/ }))[0];
   expect(first?.textContent).toContain('payment');
   fireEvent.keyDown(input, { key: 'Enter' });
   const drawer = await screen.findByRole('complementary', { name: 'Detail' });
@@ -98,7 +98,7 @@ test('an edge has a sentence, figures with units, charts, events and connections
   const row = (await screen.findAllByRole('row')).find((candidate) => candidate.textContent?.includes('payment'));
   fireEvent.click(row as HTMLElement);
   // The drawer's frame comes first, what is in it a moment later.
-  const lead = await screen.findByText((text, element) => element?.className.startsWith('lead') === true && text.includes('payment refuses 94 %'));
+  const lead = await screen.findByText((text, element) => element?.className.startsWith('lead') === true && text.includes('payment refuses 94 %'), {}, { timeout: 10_000 });
   const drawer = lead.closest('aside') as HTMLElement;
   expect(drawer.textContent).toMatch(/Share failed94.%/);
   await within(drawer).findByRole('figure', { name: 'Failures in 1/s' });

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { Component, lazy, type ReactElement, type ReactNode, Suspense, useEffect, useState } from 'react';
-import { useLive } from './api/context';
+import { useGaps, useLive } from './api/context';
 import type { Condition } from './api/follow';
 import { currentPlace, go, usePlace } from './lib/navigation';
+import { DEFAULT_WINDOW } from './lib/place';
 import { useStore } from './lib/store';
-import { clock } from './lib/time';
+import { clock, moment } from './lib/time';
 import { Bar, toView, VIEW_NAMES } from './parts/bar';
 import { Keys } from './parts/keys';
 import { Link } from './parts/link';
 import { Notice } from './parts/notice';
-import { TimeBar } from './parts/timebar';
+import { GapNote, stepInTime, TimeBar } from './parts/timebar';
 import { Wrong } from './parts/wrong';
 import { AnomaliesView } from './views/anomalies';
 import { ConnectionsView } from './views/connections';
@@ -45,10 +46,16 @@ export function App(): ReactElement {
       else if (event.key === 'Escape' && document.querySelector('dialog[open]') === null && currentPlace().open !== undefined) go({ open: undefined });
       else if (event.key === 'm') go(toView('map'));
       else if (event.key === 't') go(toView('table'));
+      else if (event.key === '[' || event.key === ']') stepInTime(event.key === '[' ? -1 : 1, Date.now() + live.skew.get());
+      else if (event.key === 'l') go({ at: undefined });
+      else if (event.key === 'g') {
+        event.preventDefault();
+        document.getElementById('moment')?.focus();
+      }
     };
     window.addEventListener('keydown', key);
     return () => window.removeEventListener('keydown', key);
-  }, []);
+  }, [live]);
 
   return (
     <div className={`frame${condition.state === 'reconnecting' ? ' stale' : ''}${list ? ' shows-list' : ''}`}>
@@ -84,8 +91,11 @@ function View({ condition }: { condition: Condition }): ReactElement {
   const live = useLive();
   const { view } = usePlace();
   const graph = useStore(live.graph);
+  const problem = useStore(live.graphProblem);
+  const gaps = useGaps();
   if (condition.state === 'denied') return <Denied />;
   if (graph === undefined && condition.state === 'reconnecting' && view !== 'connections') return <Gone since={condition.since} reason={condition.reason} />;
+  if (condition.state === 'live' && problem !== '' && (view === 'map' || view === 'table')) return <Refused problem={problem} />;
   switch (view) {
     case 'table':
       return <TableView />;
@@ -102,9 +112,25 @@ function View({ condition }: { condition: Condition }): ReactElement {
       ) : (
         <Suspense fallback={<MapBones />}>
           <MapView />
+          <GapNote gaps={gaps} />
         </Suspense>
       );
   }
+}
+
+/** What the controller will not answer as it was asked: it says why, and that is what to do about it. */
+function Refused({ problem }: { problem: string }): ReactElement {
+  return (
+    <Notice title="This time cannot be shown so" role="alert">
+      <p>{problem.charAt(0).toUpperCase() + problem.slice(1)}.</p>
+      <Link className="link" to={{ window: DEFAULT_WINDOW }}>
+        Look at the last seconds before it
+      </Link>{' '}
+      <Link className="link" to={{ at: undefined, window: DEFAULT_WINDOW }}>
+        Back to now
+      </Link>
+    </Notice>
+  );
 }
 
 function MapBones(): ReactElement {
@@ -129,6 +155,16 @@ function NoMap(): ReactElement {
         <p>{place.unhealthy ? 'No edge is degraded or failing now.' : 'No workload of the last minutes matches the filter.'}</p>
         <Link className="link" to={{ text: '', namespace: '', unhealthy: false, focus: [], hops: 0 }}>
           Show the whole map
+        </Link>
+      </Notice>
+    );
+  }
+  if (place.at !== undefined) {
+    return (
+      <Notice title={`Nothing is known of ${moment(place.at, Date.now())}`} role="status">
+        <p>No connection was seen then: nothing was watched, or what was seen is not kept any more. The time bar shows how far back what is kept reaches.</p>
+        <Link className="link" to={{ at: undefined }}>
+          Back to now
         </Link>
       </Notice>
     );

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { createContext, useContext, useEffect, useState } from 'react';
+import type { Anomaly, Gap } from '../gen/aeolus/query/v1/query_pb';
+import { usePlace } from '../lib/navigation';
 import { useStore } from '../lib/store';
 import type { Live } from './live';
 
@@ -49,4 +51,18 @@ export function usePolled<T>(key: string, ask: (signal: AbortSignal) => Promise<
     // The key stands for everything that ask depends on.
   }, [key, every]);
   return state.key === key ? state : { value: undefined, problem: '' };
+}
+
+/** The anomalies of the moment that is looked at. */
+export function useAnomalies(): readonly Anomaly[] | undefined {
+  const live = useLive();
+  const { at } = usePlace();
+  const present = useStore(live.anomalies);
+  const past = useStore(live.pastAnomalies);
+  return at === undefined ? present : (past ?? present);
+}
+
+/** Stretches of which not everything is known, from the graph that is shown. */
+export function useGaps(): readonly Gap[] {
+  return useStore(useLive().graph)?.gaps ?? [];
 }

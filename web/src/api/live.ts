@@ -4,9 +4,9 @@
 
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type Client, createClient, type Transport } from '@connectrpc/connect';
+import { type Client, Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import { type Anomaly, type Event, FilterSchema, type GetGraphRequest, GetGraphRequestSchema, type Graph, QueryService, type Status } from '../gen/aeolus/query/v1/query_pb';
-import type { Place } from '../lib/place';
+import { LONGEST_IN_MEMORY, type Place, stretchOf } from '../lib/place';
 import { Store } from '../lib/store';
 import { millis } from '../lib/time';
 import { type Condition, follow, pause } from './follow';
@@ -24,6 +24,11 @@ const FRESH = 5000;
 const HIDDEN_FOR = 3000;
 /** How often a window asks instead of listening when it is not the only one. */
 const ASK_EVERY = 1500;
+/** A window of hours changes little, and is asked for again at this distance. */
+const SLOW_EVERY = 15_000;
+/** What ended so long before the moment looked at is still told, in milliseconds. */
+const LATELY = 600_000;
+const REFUSALS: ReadonlySet<Code> = new Set([Code.InvalidArgument, Code.ResourceExhausted, Code.DeadlineExceeded, Code.FailedPrecondition]);
 
 export class Live {
   readonly client: Client<typeof QueryService>;
@@ -34,6 +39,8 @@ export class Live {
   readonly graphProblem = new Store<string>('');
   readonly anomalies = new Store<readonly Anomaly[] | undefined>(undefined);
   readonly events = new Store<readonly Event[] | undefined>(undefined);
+  /** The anomalies of the moment that is looked at; undefined while they are not known, and for now. */
+  readonly pastAnomalies = new Store<readonly Anomaly[] | undefined>(undefined);
   /** Milliseconds to add to this machine's clock to get the controller's. */
   readonly skew = new Store(0);
 
@@ -46,6 +53,7 @@ export class Live {
   });
   #request: GetGraphRequest = create(GetGraphRequestSchema);
   #wanted = '';
+  #stretch: { from: number; to: number } | undefined;
 
   constructor(transport: Transport) {
     this.client = createClient(QueryService, transport);
@@ -72,10 +80,12 @@ export class Live {
   /** Asks for the part of the map that a place shows. */
   show(place: Place): void {
     const request = graphRequest(place);
+    if (place.at === undefined) this.pastAnomalies.set(undefined);
     const wanted = JSON.stringify([place.text, place.namespace, place.unhealthy, place.own, place.at, place.window, place.focus, place.hops]);
     if (wanted === this.#wanted) return;
     this.#wanted = wanted;
     this.#request = request;
+    this.#stretch = place.at === undefined ? undefined : stretchOf(place, place.at);
     if (this.#running !== undefined) this.#followGraph(this.#running.signal);
   }
 
@@ -131,15 +141,43 @@ export class Live {
     const request = this.#request;
     const past = request.at !== undefined;
     const client = this.client;
+    if (past) void this.#askPast(running.signal);
+    const slow = !past && request.window !== undefined && Number(request.window.seconds) > LONGEST_IN_MEMORY;
     void follow({
-      open: (signal) => (past ? once(() => client.getGraph(request, { signal }), signal) : client.watchGraph(request, { signal })),
-      message: (graph) => this.graph.set(graph),
+      open: (signal) => (past || slow ? once(() => this.#ask(() => client.getGraph(request, { signal })), signal, slow ? SLOW_EVERY : undefined) : client.watchGraph(request, { signal })),
+      message: (graph) => graph !== undefined && this.graph.set(graph),
       condition: (condition) => {
         this.condition.set(condition);
-        this.graphProblem.set(condition.state === 'reconnecting' || condition.state === 'denied' ? condition.reason : '');
+        if (condition.state !== 'live') this.graphProblem.set(condition.state === 'connecting' ? '' : condition.reason);
       },
       signal: running.signal,
     });
+  }
+
+  /** An answer; nothing where the controller says why it cannot answer that: asking again would not help. */
+  async #ask<T>(ask: () => Promise<T>): Promise<T | undefined> {
+    try {
+      const answer = await ask();
+      this.graphProblem.set('');
+      return answer;
+    } catch (error) {
+      const problem = ConnectError.from(error);
+      if (!REFUSALS.has(problem.code)) throw error;
+      this.graphProblem.set(problem.rawMessage);
+      return undefined;
+    }
+  }
+
+  /** What was wrong at the moment that is looked at, and shortly before. */
+  async #askPast(signal: AbortSignal): Promise<void> {
+    const stretch = this.#stretch;
+    if (stretch === undefined) return;
+    try {
+      const { anomalies } = await this.client.listAnomalies({ ended: true, limit: MOST_ANOMALIES, from: timestampFromMs(Math.min(stretch.from, stretch.to - LATELY)), to: timestampFromMs(stretch.to) }, { signal });
+      if (!signal.aborted) this.pastAnomalies.set(anomalies);
+    } catch {
+      // What the page remembers is shown instead.
+    }
   }
 
   async #followStatus(signal: AbortSignal): Promise<void> {
@@ -172,10 +210,13 @@ export class Live {
   }
 }
 
-/** One answer as a stream that then stays open, so that a look at the past is followed like the present. */
-async function* once<T>(ask: () => Promise<T>, signal: AbortSignal): AsyncIterable<T> {
+/** One answer as a stream that then stays open, so that a look at the past is followed like the present; asked for again where it is said how often. */
+async function* once<T>(ask: () => Promise<T>, signal: AbortSignal, every?: number): AsyncIterable<T> {
   yield await ask();
-  while (!signal.aborted) await pause(60_000, signal);
+  while (!signal.aborted) {
+    await pause(every ?? 60_000, signal);
+    if (every !== undefined && !signal.aborted) yield await ask();
+  }
 }
 
 async function* repeated<T>(ask: () => Promise<T>, signal: AbortSignal): AsyncIterable<T> {

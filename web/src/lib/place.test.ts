@@ -16,7 +16,7 @@ test('home is the shortest address', () => {
 test('every place survives its own address', () => {
   const place: Place = {
     view: 'connections', text: 'check & out <b>', namespace: 'shop', edge: 'a>b', unhealthy: true, own: true, ended: true, failed: true,
-    kinds: ['connect.refused', 'connection.reset'], focus: ['netns/shop/cart', 'x=y&z'], hops: 2, group: 'zone', inside: 'zone-a', window: 60, at: 1_763_640_000_123, open: { kind: 'edge', id: 'unit//ssh.service>a:b' }, sort: '-failed',
+    kinds: ['connect.refused', 'connection.reset'], focus: ['netns/shop/cart', 'x=y&z'], hops: 2, group: 'zone', inside: 'zone-a', window: 60, at: 1_763_640_000_123, zoom: 3600, open: { kind: 'edge', id: 'unit//ssh.service>a:b' }, sort: '-failed',
   };
   expect(parse(formatPlace(place))).toEqual(place);
 });

@@ -30,6 +30,8 @@ export interface Place {
   window: number;
   /** Moment looked at, milliseconds since the epoch; undefined for now. */
   at: number | undefined;
+  /** How much time the time bar shows, in seconds. */
+  zoom: number;
   /** What the drawer shows. */
   open: { kind: OpenKind; id: string } | undefined;
   /** Column and direction of a table: "failures" or "-failures". */
@@ -37,7 +39,12 @@ export interface Place {
 }
 
 export const DEFAULT_WINDOW = 10;
-export const WINDOWS = [10, 30, 60, 300] as const;
+export const WINDOWS = [10, 30, 60, 300, 900, 3600, 21_600, 86_400] as const;
+/** Longer windows are asked for from what is kept on disk. */
+export const LONGEST_IN_MEMORY = 300;
+const LONGEST_WINDOW = 31 * 86_400;
+export const ZOOMS = [900, 3600, 21_600, 86_400, 604_800] as const;
+export const DEFAULT_ZOOM = 900;
 export const GROUPS: readonly GroupBy[] = ['workload', 'namespace', 'zone', 'version', 'node'];
 const VIEWS: readonly View[] = ['map', 'table', 'events', 'anomalies', 'connections'];
 const OPEN_KINDS: readonly OpenKind[] = ['node', 'edge', 'anomaly'];
@@ -58,6 +65,7 @@ export const HOME: Place = {
   inside: '',
   window: DEFAULT_WINDOW,
   at: undefined,
+  zoom: DEFAULT_ZOOM,
   open: undefined,
   sort: '',
 };
@@ -70,6 +78,7 @@ export function parsePlace(path: string, search: string): Place {
   const group = GROUPS.find((candidate) => candidate === query.get('group')) ?? 'workload';
   const seconds = Number(query.get('window'));
   const at = Number(query.get('at'));
+  const zoom = Number(query.get('zoom'));
   const hops = Number(query.get('hops'));
   return {
     view,
@@ -85,8 +94,9 @@ export function parsePlace(path: string, search: string): Place {
     hops: Number.isInteger(hops) && hops > 0 && hops <= 9 ? hops : 0,
     group,
     inside: query.get('inside') ?? '',
-    window: Number.isFinite(seconds) && seconds >= 1 && seconds <= 300 ? seconds : DEFAULT_WINDOW,
+    window: Number.isFinite(seconds) && seconds >= 1 && seconds <= LONGEST_WINDOW ? seconds : DEFAULT_WINDOW,
     at: Number.isFinite(at) && at > 0 ? at : undefined,
+    zoom: ZOOMS.find((candidate) => candidate === zoom) ?? DEFAULT_ZOOM,
     open: parseOpen(query.get('open')),
     sort: query.get('sort') ?? '',
   };
@@ -117,8 +127,16 @@ export function formatPlace(place: Place): string {
   if (place.inside !== '') query.set('inside', place.inside);
   if (place.window !== DEFAULT_WINDOW) query.set('window', String(place.window));
   if (place.at !== undefined) query.set('at', String(Math.round(place.at)));
+  if (place.zoom !== DEFAULT_ZOOM) query.set('zoom', String(place.zoom));
   if (place.sort !== '') query.set('sort', place.sort);
   if (place.open !== undefined) query.set('open', `${place.open.kind}:${place.open.id}`);
   const text = query.toString();
   return (place.view === 'map' ? '/' : `/${place.view}`) + (text === '' ? '' : `?${text}`);
+}
+
+/** What lists are about when a moment is looked at: the window before it, or at least the minute. Undefined for the present, as far as it is in memory. */
+export function stretchOf(place: Place, now: number): { from: number; to: number } | undefined {
+  if (place.at === undefined && place.window <= LONGEST_IN_MEMORY) return undefined;
+  const to = place.at ?? now;
+  return { from: to - Math.max(place.window, 60) * 1000, to };
 }

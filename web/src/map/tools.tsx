@@ -3,7 +3,9 @@
 import type { ReactElement, RefObject } from 'react';
 import { count, span } from '../lib/format';
 import { go } from '../lib/navigation';
-import { GROUPS, type GroupBy, type Place, WINDOWS } from '../lib/place';
+import { useLive } from '../api/context';
+import { GROUPS, type GroupBy, LONGEST_IN_MEMORY, type Place, WINDOWS } from '../lib/place';
+import { useStore } from '../lib/store';
 import { Icon } from '../parts/icons';
 import type { Drawn } from './collapse';
 import type { Scene } from './scene';
@@ -66,7 +68,10 @@ export function Tools({ place, drawn, scene, hidden }: ToolsProps): ReactElement
 }
 
 export function WindowChoice({ place }: { place: Place }): ReactElement {
-  const lengths = [...new Set([...WINDOWS, place.window])].sort((a, b) => a - b);
+  const status = useStore(useLive().status);
+  // Where nothing is kept on disk, only what is in memory can be asked for.
+  const longest = status?.archive === undefined ? LONGEST_IN_MEMORY : Infinity;
+  const lengths = [...new Set([...WINDOWS.filter((length) => length <= longest), place.window])].sort((a, b) => a - b);
   return (
     <select className="control" aria-label="Window of the rates" title="Rates are over the last" value={place.window} onChange={(event) => go({ window: Number(event.target.value) })}>
       {lengths.map((length) => (

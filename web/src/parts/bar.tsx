@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ReactElement } from 'react';
-import { useLive } from '../api/context';
+import { useLive, useNow } from '../api/context';
 import { go, usePlace } from '../lib/navigation';
 import type { View } from '../lib/place';
 import { useStore } from '../lib/store';
-import { clock } from '../lib/time';
+import { moment } from '../lib/time';
 import { Icon } from './icons';
 import { Link } from './link';
 import { Search } from './search';
@@ -52,11 +52,12 @@ export function Bar(): ReactElement {
 function Liveness(): ReactElement {
   const condition = useStore(useLive().condition);
   const { at } = usePlace();
+  const now = useNow();
   if (at !== undefined && condition.state === 'live') {
     return (
       <button className="liveness" data-state="past" onClick={() => go({ at: undefined })} title="Back to now">
         <i aria-hidden="true" />
-        <span>{clock(at)} · back to now</span>
+        <span>{moment(at, now)} · back to now</span>
       </button>
     );
   }

@@ -40,6 +40,7 @@ const PATHS = {
   system: <path d="M2 3h12v8H2zM6 14h4M8 11v3" />,
   back: <path d="M9.5 3.5 5 8l4.5 4.5" />,
   table: <path d="M2.5 3h11v10h-11zM2.5 6.5h11M2.5 9.8h11M6.5 6.5V13" />,
+  clock: <path d="M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13ZM8 4.5V8l2.4 1.6" />,
   check: <path d="M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13ZM5.2 8.2l2 2 3.6-4" />,
 } as const;
 

@@ -9,6 +9,9 @@ const KEYS: ReadonlyArray<readonly [readonly string[], string]> = [
   [['Enter'], 'Open what is focused'],
   [['Esc'], 'Close the drawer, or leave the search'],
   [['+', '−', '0'], 'Zoom in, zoom out, show all'],
+  [['[', ']'], 'Back and forth in time, by a step of the time bar'],
+  [['l'], 'Live: back to now'],
+  [['g'], 'Go to a time: type 12:04 or -5m'],
   [['m', 't'], 'Map, and the same as a table'],
   [['?'], 'This list'],
 ];

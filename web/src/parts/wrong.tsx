@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ReactElement } from 'react';
-import { useLive, useNow } from '../api/context';
+import { useAnomalies, useLive, useNow } from '../api/context';
 import type { Anomaly, Status } from '../gen/aeolus/query/v1/query_pb';
 import { plural, span } from '../lib/format';
 import { healthName } from '../lib/health';
@@ -19,7 +19,7 @@ const MOST_ENDED = 8;
 /** What is wrong now, worst first; or that nothing is. */
 export function Wrong(): ReactElement {
   const live = useLive();
-  const anomalies = useStore(live.anomalies);
+  const anomalies = useAnomalies();
   const status = useStore(live.status);
   const graph = useStore(live.graph);
   const waiting = useStore(live.condition).state === 'connecting' || graph !== undefined;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ReactElement } from 'react';
-import { useLive, useNow } from '../api/context';
+import { useLive, useNow, usePolled } from '../api/context';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Anomaly } from '../gen/aeolus/query/v1/query_pb';
 import { plural, span } from '../lib/format';
 import { healthName } from '../lib/health';
 import { go, usePlace } from '../lib/navigation';
+import { type Place, stretchOf } from '../lib/place';
 import { useStore } from '../lib/store';
 import { clock, full, millis } from '../lib/time';
 import { HealthMark } from '../parts/icons';
@@ -13,12 +16,27 @@ import { Notice } from '../parts/notice';
 import { Page, TextFilter } from './page';
 import { TableBones } from './table';
 
+const MOST = 300;
+
+/** The anomalies that are remembered, or those of the stretch that is looked at. */
+function usePeriod(place: Place, now: number): readonly Anomaly[] | undefined {
+  const live = useLive();
+  const watched = useStore(live.anomalies);
+  const stretch = stretchOf(place, Math.ceil(now / 10_000) * 10_000);
+  const key = stretch === undefined ? '' : `anomalies ${stretch.from} ${stretch.to}`;
+  const { value } = usePolled(
+    key,
+    async (signal) => (stretch === undefined ? undefined : (await live.client.listAnomalies({ ended: true, limit: MOST, from: timestampFromMs(stretch.from), to: timestampFromMs(stretch.to) }, { signal })).anomalies),
+    60_000,
+  );
+  return stretch === undefined ? watched : value;
+}
+
 /** Every anomaly that is still remembered: what lasts first, worst first. */
 export function AnomaliesView(): ReactElement {
-  const live = useLive();
   const place = usePlace();
   const now = useNow();
-  const anomalies = useStore(live.anomalies);
+  const anomalies = usePeriod(place, now);
   const text = place.text.trim().toLowerCase();
   const rows = (anomalies ?? []).filter((anomaly) => text === '' || `${anomaly.summary} ${anomaly.clientName} ${anomaly.serverName} ${anomaly.kind}`.toLowerCase().includes(text));
   const open = rows.filter((anomaly) => anomaly.closed === undefined).length;

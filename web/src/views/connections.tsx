@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ReactElement } from 'react';
 import { useLive, useNow, usePolled } from '../api/context';
 import { type Connection, FilterSchema } from '../gen/aeolus/query/v1/query_pb';
 import { bytes, count, duration, plural, span } from '../lib/format';
 import { go, usePlace } from '../lib/navigation';
+import { stretchOf } from '../lib/place';
 import { failureWords } from '../lib/sentence';
-import { full, millis } from '../lib/time';
+import { full, millis, moment } from '../lib/time';
 import { Link } from '../parts/link';
 import { Notice } from '../parts/notice';
+import { GapNote } from '../parts/timebar';
 import { Value } from '../parts/value';
 import { type Column, Headings, Page, sortRows, TextFilter } from './page';
 import { TableBones } from './table';
@@ -33,11 +36,13 @@ const COLUMNS: ReadonlyArray<Column<Connection>> = [
 export function ConnectionsView(): ReactElement {
   const live = useLive();
   const place = usePlace();
-  const key = JSON.stringify([place.edge, place.text, place.namespace, place.own, place.ended, place.failed]);
+  const now = useNow();
+  const stretch = stretchOf(place, Math.ceil(now / 5000) * 5000);
+  const key = JSON.stringify([stretch, place.edge, place.text, place.namespace, place.own, place.ended, place.failed]);
   const { value, problem } = usePolled(
     key,
-    (signal) => live.client.listConnections({ filter: create(FilterSchema, { edgeId: place.edge, text: place.text, namespace: place.namespace, own: place.own || place.edge !== '' }), closed: place.ended || place.failed, failed: place.failed, limit: LIMIT }, { signal }),
-    EVERY,
+    (signal) => live.client.listConnections({ filter: create(FilterSchema, { edgeId: place.edge, text: place.text, namespace: place.namespace, own: place.own || place.edge !== '' }), closed: place.ended || place.failed, failed: place.failed, limit: LIMIT, ...(stretch === undefined ? {} : { from: timestampFromMs(stretch.from), to: timestampFromMs(stretch.to) }) }, { signal }),
+    place.at === undefined ? EVERY : 60_000,
   );
   const rows = sortRows(value?.connections ?? [], COLUMNS, place.sort);
   const controls = (
@@ -47,9 +52,11 @@ export function ConnectionsView(): ReactElement {
           One edge ✕
         </button>
       )}
-      <button className="control" aria-pressed={place.ended} onClick={() => go({ ended: !place.ended })}>
-        Also ended
-      </button>
+      {stretch === undefined && (
+        <button className="control" aria-pressed={place.ended} onClick={() => go({ ended: !place.ended })}>
+          Also ended
+        </button>
+      )}
       <button className="control" aria-pressed={place.failed} onClick={() => go({ failed: !place.failed })}>
         Only failed
       </button>
@@ -57,7 +64,8 @@ export function ConnectionsView(): ReactElement {
     </>
   );
   return (
-    <Page title="Connections" detail={value === undefined ? undefined : `${plural(rows.length, 'connection')}${value.truncated ? ', and more' : ''}`} controls={controls}>
+    <Page title="Connections" detail={value === undefined ? undefined : `${plural(rows.length, 'connection')}${value.truncated ? ', and more' : ''}${stretch === undefined ? '' : ` that did something from ${moment(stretch.from, now)} to ${moment(stretch.to, now)}`}`} controls={controls}>
+      <GapNote gaps={value?.gaps ?? []} />
       {value === undefined && problem === '' && <TableBones />}
       {value === undefined && problem !== '' && (
         <Notice title="The list did not arrive" role="alert">
@@ -66,8 +74,8 @@ export function ConnectionsView(): ReactElement {
       )}
       {value !== undefined && rows.length === 0 && (
         <Notice title="No connection matches">
-          <p>{place.failed ? 'None failed in the last minutes.' : place.ended ? 'None in the last minutes.' : 'None is open now. Short ones may have come and gone.'}</p>
-          {!place.ended && !place.failed && (
+          <p>{stretch !== undefined ? 'None did anything within that time.' : place.failed ? 'None failed in the last minutes.' : place.ended ? 'None in the last minutes.' : 'None is open now. Short ones may have come and gone.'}</p>
+          {stretch === undefined && !place.ended && !place.failed && (
             <Link className="link" to={{ ended: true }}>
               Show those that ended too
             </Link>

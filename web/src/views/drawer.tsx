@@ -3,7 +3,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { lazy, type ReactElement, type ReactNode, Suspense, useEffect, useRef } from 'react';
-import { useLive, useNow, usePolled } from '../api/context';
+import { useAnomalies, useLive, useNow, usePolled } from '../api/context';
 import { type Anomaly, type Edge, type Evidence, FilterSchema, type Graph, Health, type Node } from '../gen/aeolus/query/v1/query_pb';
 import { count, duration, plural, rate, span, withUnit } from '../lib/format';
 import { healthName } from '../lib/health';
@@ -24,7 +24,8 @@ export function Drawer(): ReactElement | null {
   const live = useLive();
   const { open } = usePlace();
   const graph = useStore(live.graph);
-  const anomalies = useStore(live.anomalies);
+  const present = useStore(live.anomalies);
+  const past = useAnomalies();
   if (open === undefined) return null;
   const waiting = (
     <Shell key={`${open.kind}:${open.id}`} title={<span className="bone" style={{ width: 180, height: 24 }} />}>
@@ -32,8 +33,8 @@ export function Drawer(): ReactElement | null {
     </Shell>
   );
   if (open.kind === 'anomaly') {
-    if (anomalies === undefined) return waiting;
-    const anomaly = anomalies.find((candidate) => candidate.id === open.id);
+    if (present === undefined) return waiting;
+    const anomaly = [...present, ...(past ?? [])].find((candidate) => candidate.id === open.id);
     return anomaly === undefined ? <Missing what="This anomaly" /> : <AnomalyDetail key={open.id} anomaly={anomaly} />;
   }
   if (graph === undefined) return waiting;

@@ -3,11 +3,12 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type ReactElement, useRef } from 'react';
-import { useLive, useNow, usePolled } from '../api/context';
+import { useAnomalies, useLive, useNow, usePolled } from '../api/context';
 import { type Anomaly, type Edge, FilterSchema, type Series } from '../gen/aeolus/query/v1/query_pb';
 import { bytesPerSecond, count, duration, plural, rate, ratio, span, UNKNOWN } from '../lib/format';
 import { healthName } from '../lib/health';
 import { usePlace } from '../lib/navigation';
+import { DEFAULT_ZOOM, stretchOf } from '../lib/place';
 import { edgeSentence, failuresPerSecond, failureWords, unknownReason } from '../lib/sentence';
 import { useStore } from '../lib/store';
 import { clock, clockMillis, full, millis, seconds } from '../lib/time';
@@ -22,6 +23,8 @@ import { mergeSeries, panels } from './series';
 const HISTORY = 600;
 const SERIES_EVERY = 2000;
 const OVERLAP = 12;
+/** How many points a chart has where it could have more. */
+const POINTS = 300;
 const MOST_CONNECTIONS = 12;
 const MOST_EVENTS = 12;
 
@@ -30,7 +33,7 @@ export default function EdgeDetail({ id }: { id: string }): ReactElement {
   const live = useLive();
   const place = usePlace();
   const graph = useStore(live.graph);
-  const anomalies = useStore(live.anomalies)?.filter((anomaly) => anomaly.edgeId === id) ?? [];
+  const anomalies = useAnomalies()?.filter((anomaly) => anomaly.edgeId === id) ?? [];
   const window = seconds(graph?.window) ?? place.window;
   const shown = graph?.edges.find((edge) => edge.id === id);
   // An edge that a filter of the map hides is asked for by itself.
@@ -71,7 +74,7 @@ export default function EdgeDetail({ id }: { id: string }): ReactElement {
     >
       <p className={isWrong(edge.health) ? `lead ${health}` : 'lead'}>{edgeSentence(edge, window)}</p>
       <FigureGrid edge={edge} window={window} />
-      <SeriesCharts id={id} anomalies={anomalies} at={place.at} />
+      <SeriesCharts id={id} anomalies={anomalies} at={place.at} length={Math.max(HISTORY, place.window, place.zoom > DEFAULT_ZOOM ? place.zoom : 0)} />
       <EdgeEvents id={id} />
       <EdgeConnections id={id} />
     </Shell>
@@ -114,22 +117,24 @@ function FigureGrid({ edge, window }: { edge: Edge; window: number }): ReactElem
   );
 }
 
-function SeriesCharts({ id, anomalies, at }: { id: string; anomalies: readonly Anomaly[]; at: number | undefined }): ReactElement {
+function SeriesCharts({ id, anomalies, at, length }: { id: string; anomalies: readonly Anomaly[]; at: number | undefined; length: number }): ReactElement {
   const live = useLive();
   const known = useRef<{ key: string; series: Series | undefined }>({ key: '', series: undefined });
-  const key = `${id} ${at ?? ''}`;
+  const key = `${id} ${at ?? ''} ${length}`;
   const { value, problem } = usePolled(
     key,
     async (signal) => {
       if (known.current.key !== key) known.current = { key, series: undefined };
       const to = at ?? Date.now() + live.skew.get();
-      const last = known.current.series?.times.at(-1);
-      const from = last === undefined ? to - HISTORY * 1000 : Math.max(to - HISTORY * 1000, (last - OVERLAP) * 1000);
-      const newer = await live.client.getSeries({ edgeId: id, from: timestampFromMs(Math.floor(from)), to: timestampFromMs(Math.ceil(to)), step: { seconds: 2n, nanos: 0 } }, { signal });
-      known.current.series = mergeSeries(known.current.series, newer, to / 1000 - HISTORY);
+      // What is no longer in memory comes in coarser steps, and whole.
+      const last = length > HISTORY ? undefined : known.current.series?.times.at(-1);
+      const from = last === undefined ? to - length * 1000 : Math.max(to - length * 1000, (last - OVERLAP) * 1000);
+      const step = Math.max(2, Math.ceil(length / POINTS));
+      const newer = await live.client.getSeries({ edgeId: id, from: timestampFromMs(Math.floor(from)), to: timestampFromMs(Math.ceil(to)), step: { seconds: BigInt(step), nanos: 0 } }, { signal });
+      known.current.series = length > HISTORY ? newer : mergeSeries(known.current.series, newer, to / 1000 - length);
       return known.current.series;
     },
-    at === undefined ? SERIES_EVERY : 60_000,
+    at !== undefined ? 60_000 : length > HISTORY ? 15_000 : SERIES_EVERY,
   );
   const marks = anomalies.map((anomaly) => [(millis(anomaly.opened) ?? 0) / 1000, anomaly.closed === undefined ? undefined : (millis(anomaly.closed) ?? 0) / 1000] as const);
   const times = value?.times ?? [];
@@ -140,7 +145,8 @@ function SeriesCharts({ id, anomalies, at }: { id: string; anomalies: readonly A
         Over time
         {times.length > 1 && (
           <small>
-            last {span((times.at(-1) ?? 0) - (times[0] ?? 0))}
+            {at === undefined ? 'last' : 'the'} {span((times.at(-1) ?? 0) - (times[0] ?? 0))}
+            {at !== undefined && ' before'}
             {marks.length > 0 && ', anomalies shaded'}
           </small>
         )}
@@ -156,7 +162,16 @@ function SeriesCharts({ id, anomalies, at }: { id: string; anomalies: readonly A
 }
 
 function EdgeEvents({ id }: { id: string }): ReactElement {
-  const events = useStore(useLive().events)?.filter((event) => event.edgeId === id) ?? [];
+  const live = useLive();
+  const place = usePlace();
+  const watched = useStore(live.events)?.filter((event) => event.edgeId === id) ?? [];
+  const stretch = place.at === undefined ? undefined : stretchOf(place, place.at);
+  const past = usePolled(
+    stretch === undefined ? '' : `events ${id} ${stretch.from} ${stretch.to}`,
+    async (signal) => (stretch === undefined ? undefined : (await live.client.listEvents({ filter: create(FilterSchema, { edgeId: id, own: true }), limit: 200, since: timestampFromMs(stretch.from), to: timestampFromMs(stretch.to) }, { signal })).events),
+    60_000,
+  );
+  const events = stretch === undefined ? watched : (past.value ?? []);
   const latest = events.slice(-MOST_EVENTS).reverse();
   return (
     <section>
@@ -186,11 +201,17 @@ function EdgeEvents({ id }: { id: string }): ReactElement {
 function EdgeConnections({ id }: { id: string }): ReactElement {
   const live = useLive();
   const now = useNow();
-  const { value } = usePolled(`connections ${id}`, (signal) => live.client.listConnections({ filter: create(FilterSchema, { edgeId: id, own: true }), limit: MOST_CONNECTIONS }, { signal }), SERIES_EVERY);
+  const place = usePlace();
+  const stretch = place.at === undefined ? undefined : stretchOf(place, place.at);
+  const { value } = usePolled(
+    `connections ${id} ${stretch?.from ?? ''} ${stretch?.to ?? ''}`,
+    (signal) => live.client.listConnections({ filter: create(FilterSchema, { edgeId: id, own: true }), limit: MOST_CONNECTIONS, ...(stretch === undefined ? {} : { from: timestampFromMs(stretch.from), to: timestampFromMs(stretch.to) }) }, { signal }),
+    stretch === undefined ? SERIES_EVERY : 60_000,
+  );
   return (
     <section>
       <h2>
-        Open connections
+        {stretch === undefined ? 'Open connections' : 'Connections then'}
         <small>
           <Link className="link" to={{ view: 'connections', edge: id, ended: false }}>
             list
@@ -198,7 +219,7 @@ function EdgeConnections({ id }: { id: string }): ReactElement {
         </small>
       </h2>
       {value === undefined && <Bones rows={3} />}
-      {value?.connections.length === 0 && <p className="quiet-line">None is open now. The list also shows those that have ended.</p>}
+      {value?.connections.length === 0 && <p className="quiet-line">{stretch === undefined ? 'None is open now. The list also shows those that have ended.' : 'None did anything within that time.'}</p>}
       <ul className="rows">
         {value?.connections.map((connection) => (
           <li key={connection.id}>
@@ -208,7 +229,7 @@ function EdgeConnections({ id }: { id: string }): ReactElement {
               {connection.clientPid > 0 && ` (pid ${connection.clientPid})`}
             </span>
             <span className="number secondary" title={connection.adopted ? 'Older than the agent' : full(millis(connection.opened))}>
-              {connection.adopted ? 'adopted' : `for ${span((now - (millis(connection.opened) ?? now)) / 1000)}`} · {duration(connection.smoothedRttSeconds)}
+              {connection.adopted ? 'adopted' : `for ${span(((millis(connection.closed) ?? stretch?.to ?? now) - (millis(connection.opened) ?? now)) / 1000)}`} · {duration(connection.smoothedRttSeconds)}
             </span>
           </li>
         ))}

@@ -2,14 +2,17 @@
 
 import { create } from '@bufbuild/protobuf';
 import { type ReactElement, useMemo } from 'react';
-import { useLive, usePolled } from '../api/context';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { useLive, useNow, usePolled } from '../api/context';
 import { type Event, FilterSchema } from '../gen/aeolus/query/v1/query_pb';
 import { duration, plural } from '../lib/format';
 import { go, usePlace } from '../lib/navigation';
+import { stretchOf } from '../lib/place';
 import { useStore } from '../lib/store';
-import { clockMillis, full, millis, seconds } from '../lib/time';
+import { clockMillis, full, millis, moment, seconds } from '../lib/time';
 import { Link } from '../parts/link';
 import { Notice } from '../parts/notice';
+import { GapNote } from '../parts/timebar';
 import { Page, TextFilter } from './page';
 import { TableBones } from './table';
 
@@ -40,9 +43,20 @@ export function EventsView(): ReactElement {
   const live = useLive();
   const place = usePlace();
   const watched = useStore(live.events);
-  // The stream holds the newest of all edges; those of one edge are asked for.
-  const asked = usePolled(place.edge, async (signal) => (place.edge === '' ? undefined : (await live.client.listEvents({ filter: create(FilterSchema, { edgeId: place.edge, own: true }), limit: MOST_ROWS }, { signal })).events), EVERY);
-  const all = place.edge === '' ? watched : asked.value;
+  const now = useNow();
+  const stretch = stretchOf(place, Math.ceil(now / 5000) * 5000);
+  // The stream holds the newest of all edges; those of one edge, and those of the past, are asked for.
+  const wanted = place.edge !== '' || stretch !== undefined;
+  const asked = usePolled(
+    wanted ? JSON.stringify([place.edge, place.own, stretch, stretch === undefined ? '' : place.kinds, stretch === undefined ? '' : place.text]) : '',
+    async (signal) => {
+      if (!wanted) return undefined;
+      const filter = create(FilterSchema, { edgeId: place.edge, own: place.edge !== '' || place.own, text: stretch === undefined ? '' : place.text });
+      return live.client.listEvents({ filter, limit: MOST_ROWS, ...(stretch === undefined ? {} : { kinds: place.kinds, since: timestampFromMs(stretch.from), to: timestampFromMs(stretch.to) }) }, { signal });
+    },
+    place.at === undefined ? EVERY : 60_000,
+  );
+  const all = wanted ? asked.value?.events : watched;
   const rows = useMemo(() => {
     const text = place.text.trim().toLowerCase();
     return (all ?? []).filter((event) => (place.kinds.length === 0 || place.kinds.includes(event.kind)) && (text === '' || holds(event, text))).toReversed();
@@ -67,8 +81,14 @@ export function EventsView(): ReactElement {
     </>
   );
   return (
-    <Page title="Events" detail={all === undefined ? undefined : plural(rows.length, 'event')} controls={controls}>
-      {all === undefined && <TableBones />}
+    <Page title="Events" detail={all === undefined ? undefined : `${plural(rows.length, 'event')}${stretch === undefined ? '' : ` from ${moment(stretch.from, now)} to ${moment(stretch.to, now)}`}`} controls={controls}>
+      <GapNote gaps={(wanted && asked.value?.gaps) || []} />
+      {all === undefined && asked.problem === '' && <TableBones />}
+      {all === undefined && asked.problem !== '' && (
+        <Notice title="The list did not arrive" role="alert">
+          <p>{asked.problem}. It is asked for again in a moment.</p>
+        </Notice>
+      )}
       {all !== undefined && rows.length === 0 && (
         <Notice title={filtered ? 'No event matches' : 'Nothing has happened'}>
           <p>{filtered ? 'Among the events of the last minutes none is like this.' : 'Failed connects, resets and edges never seen before appear here the moment the kernel reports them.'}</p>

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ReactElement } from 'react';
-import { useLive } from '../api/context';
+import { useGaps, useLive, useNow } from '../api/context';
 import type { Edge } from '../gen/aeolus/query/v1/query_pb';
 import { bytesPerSecond, count, duration, plural, rate, ratio, span } from '../lib/format';
 import { healthName } from '../lib/health';
 import { go, usePlace } from '../lib/navigation';
 import { failuresPerSecond, unknownReason } from '../lib/sentence';
 import { useStore } from '../lib/store';
-import { seconds } from '../lib/time';
+import { moment, seconds } from '../lib/time';
 import { WindowChoice } from '../map/tools';
 import { HealthMark } from '../parts/icons';
 import { Link } from '../parts/link';
 import { Bones, Notice } from '../parts/notice';
+import { GapNote } from '../parts/timebar';
 import { Value } from '../parts/value';
 import { type Column, Headings, Page, sortRows, TextFilter } from './page';
 
@@ -44,6 +45,8 @@ export function TableView(): ReactElement {
   const live = useLive();
   const place = usePlace();
   const graph = useStore(live.graph);
+  const gaps = useGaps();
+  const now = useNow();
   const rows = graph === undefined ? [] : sortRows(worstFirst(graph.edges), COLUMNS, place.sort);
   const window = seconds(graph?.window) ?? place.window;
   const controls = (
@@ -56,7 +59,8 @@ export function TableView(): ReactElement {
     </>
   );
   return (
-    <Page title="Edges" detail={graph === undefined ? undefined : `${plural(graph.edges.length, 'edge')}, rates over the last ${span(window)}`} controls={controls}>
+    <Page title="Edges" detail={graph === undefined ? undefined : `${plural(graph.edges.length, 'edge')}, rates over ${place.at === undefined ? `the last ${span(window)}` : `the ${span(window)} before ${moment(place.at, now)}`}`} controls={controls}>
+      <GapNote gaps={gaps} />
       {graph === undefined && <TableBones />}
       {graph !== undefined && rows.length === 0 && (
         <Notice title={place.text !== '' || place.unhealthy ? 'No edge matches' : 'No edges yet'}>
