@@ -41,7 +41,7 @@ func edgeMetrics() []Metric {
 		of(EdgeRetransmitted, Counter, "{segment}", "Segments that were sent again."),
 		of(EdgeRTT, Histogram, "s", "Smoothed round trips as the kernel keeps them: one observation for each end of each connection and each interval (a second) in which that end sent something."),
 		of(EdgeHandshake, Histogram, "s", "From the SYN to its answer, as the client saw it: one observation a connection."),
-		of(Events, Counter, "{event}", "Events, by what happened. Both ends may report the same reset: it is counted once. Its exemplars carry the event's id as log_record_uid.", Kind),
+		of(Events, Counter, "{event}", "Events, by what happened. Both ends may report the same reset: it is counted once. Its exemplars carry the event's id as log.record.uid.", Kind),
 	}
 }
 
