@@ -4,6 +4,7 @@ package servers
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,6 +17,9 @@ func Programs(t testing.TB, module Module) string {
 	require.NoError(t, err)
 	return directory
 }
+
+// OwnAddress stands in a Prometheus' configuration for where it listens.
+const OwnAddress = "OWN-ADDRESS"
 
 // Prometheus starts the newest Prometheus with a configuration, which may be empty. It takes remote write 1.0 and 2.0 and
 // OTLP, stores native histograms, exemplars and metadata, and takes samples that are up to an hour late.
@@ -46,7 +50,7 @@ func prometheus(t testing.TB, program, config string, arguments []string) *Serve
 	return start(t, command{
 		program: program, address: address, dir: dir, ready: "/-/ready",
 		arguments: append([]string{
-			"--config.file=" + write(t, dir, "prometheus.yml", config), "--storage.tsdb.path=" + filepath.Join(dir, "data"),
+			"--config.file=" + write(t, dir, "prometheus.yml", strings.ReplaceAll(config, OwnAddress, address)), "--storage.tsdb.path=" + filepath.Join(dir, "data"),
 			"--web.listen-address=" + address, "--log.level=warn",
 		}, arguments...),
 	})

@@ -37,7 +37,6 @@ func TestServers_start(t *testing.T) {
 			require.False(t, server.Running())
 			server.Start()
 			require.True(t, server.Running())
-			require.NotEmpty(t, server.Log())
 		})
 	}
 }
