@@ -53,7 +53,7 @@ func (h *hop) run(ctx context.Context) {
 			pause = 0
 			continue
 		} else if ctx.Err() == nil {
-			h.logger.Debug("sending what is on disk", zap.Stringer("kind", k), zap.Error(err))
+			h.logger.Debug("sending what is on disk", zap.Stringer("reports", k), zap.Error(err))
 		}
 		pause = min(max(2*pause, firstPause), lastPause)
 		select {
@@ -106,7 +106,7 @@ func (h *hop) drainOnce(ctx context.Context, k kind) error {
 		h.logger.Warn("the storage does not forget what was sent: it may be sent again after a restart", zap.Error(problem))
 	}
 	if err == nil && !lane.Holding() {
-		h.logger.Info("what was on disk has been sent", zap.Stringer("kind", k))
+		h.logger.Info("what was on disk has been sent", zap.Stringer("reports", k))
 	}
 	return err
 }
@@ -131,7 +131,7 @@ func (h *hop) deliver(ctx context.Context, k kind, records []spool.Record) (done
 			h.settle(joined, rejected)
 		case hopeless(err):
 			h.stages[k].Drop("refused", joined.count)
-			h.logger.Warn("the controller refused what was on disk", zap.Stringer("kind", k), zap.Error(err))
+			h.logger.Warn("the controller refused what was on disk", zap.Stringer("reports", k), zap.Error(err))
 		default:
 			return done, err
 		}

@@ -101,7 +101,7 @@ func (h *hop) settle(p parcel, rejected passage.Rejected) {
 		h.rows.Add(n)
 	}
 	if lost > 0 || len(rejected.Rows) > 0 {
-		h.logger.Warn("the controller has not taken everything", zap.Stringer("kind", p.kind), zap.Uint64("records", lost),
+		h.logger.Warn("the controller has not taken everything", zap.Stringer("reports", p.kind), zap.Uint64("records", lost),
 			zap.String("why", rejected.Why), zap.Any("rows", rejected.Rows))
 	}
 }
@@ -117,7 +117,7 @@ func (h *hop) spool(ctx context.Context, p parcel, why error) error {
 	h.stages[p.kind].In(p.count)
 	h.spooled[p.kind].Add(p.count)
 	if first {
-		h.logger.Warn("the controller is away: what comes is put on disk until it is back", zap.Stringer("kind", p.kind), zap.NamedError("why", why))
+		h.logger.Warn("the controller is away: what comes is put on disk until it is back", zap.Stringer("reports", p.kind), zap.NamedError("why", why))
 	}
 	select {
 	case h.wake <- struct{}{}:
