@@ -168,3 +168,15 @@ test('? lists the keys', async () => {
   fireEvent.keyDown(document.body, { key: '?' });
   expect(await screen.findByRole('heading', { name: 'Keys' })).toBeTruthy();
 });
+
+test('an anomaly can be acknowledged, and that be taken back', async () => {
+  open('failing');
+  fireEvent.click(await screen.findByText(/payment refuses 94 % of checkout/));
+  const seen = within(await screen.findByTestId('seen'));
+  fireEvent.change(seen.getByLabelText('Comment'), { target: { value: 'the card provider is down' } });
+  fireEvent.click(seen.getByRole('button', { name: 'Acknowledge' }));
+  expect(await seen.findByText(/Acknowledged by default/)).toBeTruthy();
+  expect(seen.getByText('the card provider is down')).toBeTruthy();
+  fireEvent.click(seen.getByRole('button', { name: 'Take it back' }));
+  expect(await seen.findByRole('button', { name: 'Acknowledge' })).toBeTruthy();
+});

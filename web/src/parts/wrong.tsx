@@ -12,6 +12,7 @@ import { ago, clock, full, millis } from '../lib/time';
 import { HealthIcon, Icon } from './icons';
 import { Link } from './link';
 import { Bones } from './notice';
+import { SeenMark } from './seen';
 
 const MOST_OPEN = 60;
 const MOST_ENDED = 8;
@@ -121,6 +122,7 @@ function Case({ anomaly, over }: { anomaly: Anomaly; over: boolean }): ReactElem
       <span className="secondary" title={full(opened)}>
         {closed === undefined ? `for ${span((now - (opened ?? now)) / 1000)} · ${anomaly.kind.replaceAll('-', ' ')}` : `ended ${ago(closed, now)} · lasted ${span((closed - (opened ?? closed)) / 1000)}`}
       </span>
+      {closed === undefined && <SeenMark anomaly={anomaly} />}
     </button>
   );
 }

@@ -5,7 +5,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, createRouterTransport, type ServiceImpl, type Transport } from '@connectrpc/connect';
-import { type Anomaly, AnomalySchema, type Connection, ConnectionSchema, type Edge, EdgeSchema, type Event, EventSchema, EvidenceSchema, FiguresSchema, type Graph, GraphSchema, Health, HitSchema, InstanceSchema, LineSchema, type Node, NodeSchema, QueryService, SeriesSchema, StatusSchema } from '../gen/aeolus/query/v1/query_pb';
+import { AcknowledgementSchema, type Anomaly, AnomalySchema, type Connection, ConnectionSchema, type Edge, EdgeSchema, type Event, EventSchema, EvidenceSchema, FiguresSchema, type Graph, GraphSchema, Health, HitSchema, InstanceSchema, LineSchema, type Node, NodeSchema, QueryService, SeriesSchema, StatusSchema } from '../gen/aeolus/query/v1/query_pb';
 
 export type Scenario = 'quiet' | 'failing' | 'crowded' | 'empty' | 'learning' | 'denied';
 
@@ -384,6 +384,12 @@ export class Shop {
           before = key;
         }
       },
+      acknowledgeAnomaly(request) {
+        const found = shop.#anomalies().find((anomaly) => anomaly.id === request.id);
+        if (found === undefined) throw new ConnectError('there is no such anomaly', Code.NotFound);
+        return { ...found, acknowledgement: create(AcknowledgementSchema, { who: request.who === '' ? 'default' : request.who, comment: request.comment, at: timestampFromMs(Date.now()) }) };
+      },
+      unacknowledgeAnomaly: (request) => shop.#anomalies().find((anomaly) => anomaly.id === request.id) ?? create(AnomalySchema, { id: request.id }),
       listAnomalies: () => ({ anomalies: shop.#anomalies() }),
       search(request) {
         const { workloads, hops } = shop.#world();

@@ -13,6 +13,7 @@ import { clock, full, millis } from '../lib/time';
 import { HealthMark } from '../parts/icons';
 import { Link } from '../parts/link';
 import { Notice } from '../parts/notice';
+import { SeenMark } from '../parts/seen';
 import { Page, TextFilter } from './page';
 import { TableBones } from './table';
 
@@ -79,8 +80,9 @@ export function AnomaliesView(): ReactElement {
                       {anomaly.summary}
                     </Link>
                     <span className="secondary">
-                      {anomaly.clientName} → {anomaly.serverName}
+                      {anomaly.edgeId === '' ? anomaly.subject : `${anomaly.clientName} → ${anomaly.serverName}`}
                     </span>
+                    <SeenMark anomaly={anomaly} />
                   </td>
                   <td className="wide">{anomaly.kind.replaceAll('-', ' ')}</td>
                   <td title={full(opened)}>{clock(opened)}</td>

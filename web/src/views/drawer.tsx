@@ -14,6 +14,7 @@ import { ago, clock, clockMillis, full, millis, seconds } from '../lib/time';
 import { HealthIcon, HealthMark, Icon } from '../parts/icons';
 import { Link } from '../parts/link';
 import { Bones, Notice } from '../parts/notice';
+import { Seen } from '../parts/seen';
 
 const ALONE_EVERY = 2000;
 
@@ -218,21 +219,31 @@ function AnomalyDetail({ anomaly }: { anomaly: Anomaly }): ReactElement {
   return (
     <Shell
       title={
-        <>
-          {anomaly.clientName} <span className="arrow">→</span> {anomaly.serverName}
-        </>
+        anomaly.edgeId === '' ? (
+          (anomaly.labels.alertname ?? anomaly.kind)
+        ) : (
+          <>
+            {anomaly.clientName} <span className="arrow">→</span> {anomaly.serverName}
+          </>
+        )
       }
       facts={
         <>
           {closed === undefined ? <HealthMark health={health} /> : <span>Ended</span>}
           <span>{anomaly.kind.replaceAll('-', ' ')}</span>
+          {anomaly.unconfirmed && <span title="It was open when the controller was started anew, and was not seen since">{closed === undefined ? 'not confirmed since the restart' : 'not seen since the restart'}</span>}
         </>
       }
     >
       <p className={closed === undefined ? `lead ${health}` : 'lead'}>{anomaly.summary}</p>
-      <Link className="control" to={{ open: { kind: 'edge', id: anomaly.edgeId } }}>
-        Open the edge: its figures, series, connections
-      </Link>
+      {anomaly.edgeId === '' ? (
+        <p className="secondary">{anomaly.subject}</p>
+      ) : (
+        <Link className="control" to={{ open: { kind: 'edge', id: anomaly.edgeId } }}>
+          Open the edge: its figures, series, connections
+        </Link>
+      )}
+      <Seen anomaly={anomaly} />
       <section>
         <h2>When</h2>
         <dl className="pairs">
