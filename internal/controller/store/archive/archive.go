@@ -29,6 +29,9 @@ type Archive struct {
 	wake     chan struct{}
 	broken   atomic.Uint64
 
+	// writing is held while the directory's lock and mark of life are used.
+	writing     sync.Mutex
+	ended       bool
 	maintaining sync.Mutex
 	clock       clock
 
@@ -166,6 +169,8 @@ func (a *Archive) runInMemory(ctx context.Context) error {
 
 // sealAll seals what is due in every table, or everything. The first failure is said once, and when it is over.
 func (a *Archive) sealAll(everything bool) error {
+	a.writing.Lock()
+	defer a.writing.Unlock()
 	var failures []error
 	for _, k := range a.keepers() {
 		if err := k.seal(everything); err != nil {
@@ -217,6 +222,9 @@ func (a *Archive) Close() error {
 	defer a.maintaining.Unlock()
 	err := a.sealAll(true)
 	a.alive(err == nil)
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	a.ended = true
 	return errors.Join(err, a.marker.close(), a.lock.Close())
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -72,6 +73,9 @@ func (s *store[R]) open(of *segment) (*opened[R], error) {
 	return o, nil
 }
 
+// maxGroupRows bounds the row groups that are read, whoever wrote them.
+const maxGroupRows = 1 << 20
+
 // group is a row group of a segment.
 type group[R any] struct {
 	*opened[R]
@@ -84,6 +88,9 @@ type group[R any] struct {
 func (o *opened[R]) groups() (groups []*group[R], err error) {
 	err = guarded("reading the footer", func() error {
 		for _, rowGroup := range o.parsed.RowGroups() {
+			if rowGroup.NumRows() < 0 || rowGroup.NumRows() > maxGroupRows {
+				return fmt.Errorf("a row group of %d rows: %w", rowGroup.NumRows(), errCorrupt)
+			}
 			g := &group[R]{opened: o, chunks: rowGroup.ColumnChunks(), rows: rowGroup.NumRows(), least: o.segment.from, most: o.segment.to}
 			if bounds, ok := g.bounds(o.table.from); ok {
 				g.least = bounds[0]
@@ -191,7 +198,11 @@ func (g *group[R]) stretches(s *selection[R]) ([]stretch, error) {
 		}
 		exclude(g.table.sorted, func(least, most parquet.Value) bool { return outsideAll(c.values, least, most) })
 	}
-	return joinPages(wanted, offsets, g.rows), nil
+	joined := joinPages(wanted, offsets, g.rows)
+	if slices.ContainsFunc(joined, func(s stretch) bool { return s.from < 0 || s.from >= s.to || s.to > g.rows }) {
+		return nil, fmt.Errorf("its index points outside: %w", errCorrupt)
+	}
+	return joined, nil
 }
 
 func outsideAll(values []parquet.Value, least, most parquet.Value) bool {

@@ -62,8 +62,9 @@ func writeUntilKilled() int {
 	g := newGenerator(uint64(os.Getpid()), 20)
 	g.number = os.Getpid() * 1_000_000
 	for {
-		a.alive(false)
 		for range 5 {
+			// The clock takes leaps here, so the mark of life comes with each of them.
+			a.alive(false)
 			event, edge := g.event(clock.Now()), g.edge(clock.Now().Truncate(10*time.Second))
 			edge.Sent, edge.RTTSum = 1, 0
 			// What is said before it is added may be found or not; what is said after must be found or in the gap.
@@ -156,7 +157,8 @@ func verify(t *testing.T, directory string, lives []life) {
 			require.True(t, inGap, "event %s of %s was lost and no gap says so: %v", id, at, a.Gaps(Range{}))
 		}
 	}
-	require.Len(t, a.Gaps(Range{}), len(lives))
+	// A process that had said nothing yet may have been killed too.
+	require.GreaterOrEqual(t, len(a.Gaps(Range{})), len(lives))
 	// Each event came with an edge that sent one byte: edges add up however they were merged.
 	edges, err := a.SumEdges(context.Background(), EdgeQuery{})
 	require.NoError(t, err)

@@ -71,8 +71,14 @@ func (m *marker) close() error {
 	return nil
 }
 
-// alive writes the mark of life.
+// alive writes the mark of life; the last one says that nothing is missing.
 func (a *Archive) alive(closed bool) {
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	if a.ended {
+		return
+	}
+	a.ended = closed
 	now := mark{alive: a.config.Now().UnixNano(), closed: closed}
 	oldest := int64(never)
 	for _, k := range a.keepers() {

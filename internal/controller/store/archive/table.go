@@ -36,7 +36,11 @@ func newTable[R any](t table[R], from, to, sorted string) *table[R] {
 	group := parquet.Group{}
 	for i, c := range t.columns {
 		t.index[c.name] = i
-		group[c.name] = parquet.Compressed(c.node, codec)
+		if c.written == "STRING" {
+			group[c.name] = parquet.Compressed(c.node, textCodec)
+		} else {
+			group[c.name] = parquet.Compressed(c.node, numberCodec)
+		}
 	}
 	fields := group.Fields()
 	slices.SortFunc(fields, func(a, b parquet.Field) int { return t.index[a.Name()] - t.index[b.Name()] })

@@ -11,10 +11,15 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress/snappy"
 	"github.com/parquet-go/parquet-go/compress/zstd"
 )
 
-var codec = &zstd.Codec{Level: zstd.SpeedFastest}
+// Numbers are packed before they are compressed, so that the quicker codec does as well; texts gain from the better one.
+var (
+	numberCodec = &snappy.Codec{}
+	textCodec   = &zstd.Codec{Level: zstd.SpeedFastest}
+)
 
 // writer writes one segment. What it writes has no segment's name before it is whole and on the disk.
 type writer[R any] struct {
