@@ -23,6 +23,7 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/controller/ingest"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/notify"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/query"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/receive"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
 	"github.com/aeolus-ebpf/aeolus/internal/defect"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
@@ -42,6 +43,7 @@ type Controller struct {
 	owner       *credential.Credential
 	// metrics is open while the controller runs.
 	metrics  *metrics.Store
+	receiver *receive.Receiver
 	notifier *notify.Notifier
 	// past is what is kept of what was seen, keeping what is kept beside it.
 	past    past
@@ -127,6 +129,7 @@ func (c *Controller) openStores(ctx context.Context) (closeAll func(), err error
 	if c.metrics, err = metrics.Open(settings); err != nil {
 		return nil, err
 	}
+	c.receiver = c.newReceiver()
 	closePast, err := c.openPast(ctx)
 	if err != nil {
 		return nil, errors.Join(err, c.metrics.Close())
@@ -167,6 +170,8 @@ func (c *Controller) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	defect.Go(group, func() error { return c.engine.Run(ctx) })
 	c.past.run(ctx, group)
+	own := c.newSelfMetrics()
+	defect.Go(group, func() error { return own.Run(ctx) })
 	defect.Go(group, func() error { return c.keeping.journal.Run(ctx) })
 	defect.Go(group, func() error { return c.keeping.rules.Run(ctx) })
 	defect.Go(group, func() error { return c.notifier.Run(ctx, opened.page()) })

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/receive"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
 )
 
@@ -15,7 +16,20 @@ func (c *Controller) routes(pages http.Handler) http.Handler {
 	mux.Handle("/", credential.Require(credential.Read, c.service.Handler(pages)))
 	mux.Handle(metrics.Prefix+"/", credential.Require(credential.Read, c.metrics.Queries()))
 	mux.Handle(metrics.Prefix+"/write", credential.Require(credential.Write, c.metrics.RemoteWrite()))
+	mux.Handle("GET /metrics", credential.Require(credential.Read, c.figures()))
+	c.receiver.Mount(mux)
 	return mux
+}
+
+// newReceiver makes what takes OTLP from those with a token.
+func (c *Controller) newReceiver() *receive.Receiver {
+	settings := receive.Config{
+		Metrics: c.metrics, Logs: c.engine, Ledger: c.ledger, Logger: c.config.Logger, Now: c.config.Now,
+	}
+	if c.ingest != nil {
+		settings.Reports = c.ingest
+	}
+	return receive.New(settings)
 }
 
 // owned serves whoever comes by the unix socket: its owner, who may do everything.

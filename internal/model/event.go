@@ -22,6 +22,8 @@ const (
 	EventRetrying EventKind = "connect.retrying"
 	EventReset    EventKind = "connection.reset"
 	EventNewEdge  EventKind = "edge.new"
+	// EventLog is a log record of another program; it happened on no edge.
+	EventLog EventKind = "log"
 )
 
 // Event is something that happened at one instant, as one side saw it.

@@ -62,6 +62,8 @@ type Engine struct {
 	known      *seenEvents
 	newEdges   []*graph.Edge
 	edgeNumber uint64
+	// logNumber counts the log records of other programs.
+	logNumber  uint64
 	nextExpiry time.Time
 	// The time of the call that is under way.
 	clock time.Time

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage/remote"
 
+	"github.com/aeolus-ebpf/aeolus/internal/controller/protoshape"
 	"github.com/aeolus-ebpf/aeolus/internal/defect"
 )
 
@@ -26,7 +27,7 @@ const (
 type otlpHandler struct {
 	store   *Store
 	library http.Handler
-	shape   *shape
+	shape   *protoshape.Shape
 	most    counts
 	slots   slots
 }
@@ -135,8 +136,8 @@ func (h *otlpHandler) count(body []byte, asJSON bool) (int, *rejection) {
 		return max(1, bytes.Count(body, []byte(`imeUnixNano"`))), nil
 	}
 	var n counts
-	err := h.shape.count(body, &n, &h.most, 0)
-	if errors.Is(err, errTooMany) {
+	err := h.shape.Count(body, n[:], h.most.bounds())
+	if errors.Is(err, protoshape.ErrTooMany) {
 		return 0, reject(http.StatusRequestEntityTooLarge, "too-many", err.Error())
 	}
 	if err != nil {

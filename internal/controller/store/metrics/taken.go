@@ -119,6 +119,23 @@ func (t *taken) undone(cause string) {
 	t.exemplarsStored = 0
 }
 
+// missed accounts for what was in a request and never came to be stored: the library had passed it over before.
+func (t *taken) missed(cause string, n counts) {
+	if samples, known := uint64(n[partSample]+n[partHistogram]), t.stored+t.total(); known < samples {
+		text := "some series have no name, labels that are not valid or come twice, or refer to symbols that there are not"
+		if cause != "invalid-series" {
+			text = cause
+		}
+		t.refuse(cause, samples-known, errors.New(text), labels.EmptyLabels())
+	}
+	if all, known := uint64(n[partExemplar]), t.exemplarsStored+t.exemplarTotal(); known < all {
+		if t.exemplarsRefused == nil {
+			t.exemplarsRefused = map[string]uint64{}
+		}
+		t.exemplarsRefused["not-taken"] += all - known
+	}
+}
+
 // book adds the request to the accounts.
 func (t *taken) book(a *accounts) {
 	a.samples.In(t.stored + t.total())

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package receive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	flowv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/flow/v1"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/protoshape"
+	"github.com/aeolus-ebpf/aeolus/internal/names"
+)
+
+// The parts of a request with log records that cost memory once it is decoded, and how many there may be.
+const (
+	partMessage = iota
+	partRecord
+	partAttribute
+)
+
+var logBounds = protoshape.Bounds{Most: []int{100_000, 50_000, 500_000}, Names: []string{"messages", "records", "attributes"}}
+
+func logsShape() *protoshape.Shape {
+	type fields = map[int]*protoshape.Shape
+	attribute := protoshape.Attributes(partAttribute)
+	resource, scope := protoshape.Message(partMessage, fields{1: attribute}), protoshape.Message(partMessage, fields{3: attribute})
+	return protoshape.Message(partMessage, fields{
+		1: protoshape.Message(partMessage, fields{
+			1: resource,
+			2: protoshape.Message(partMessage, fields{
+				1: scope,
+				2: protoshape.Message(partRecord, fields{5: protoshape.Value(partAttribute), 6: attribute}),
+			}),
+		}),
+	})
+}
+
+// sorted are the records of a request by what they are.
+type sorted struct {
+	events  []*logspb.ResourceLogs
+	flows   []*logspb.LogRecord
+	foreign []*logspb.ResourceLogs
+	counts  struct{ events, foreign uint64 }
+}
+
+// takeLogs takes an encoded request. The error is gRPC's.
+func (r *Receiver) takeLogs(ctx context.Context, body []byte, asJSON bool) (rejected uint64, why string, err error) {
+	logs, err := r.decode(body, asJSON)
+	if err != nil {
+		return 0, "", err
+	}
+	found := sort(logs)
+	r.logs.In(found.counts.foreign)
+	if found.counts.events > 0 || len(found.flows) > 0 {
+		if err := r.mayReport(ctx); err != nil {
+			r.logs.Drop("permission", found.counts.foreign)
+			return 0, "", err
+		}
+	}
+	if found.counts.foreign > 0 {
+		if err := credential.Check(ctx, credential.Write); err != nil {
+			r.logs.Drop("permission", found.counts.foreign)
+			return 0, "", status.Error(codes.PermissionDenied, err.Error())
+		}
+	}
+	rejected, why, err = r.report(ctx, &found)
+	if err != nil {
+		r.logs.Drop("failed-with-reports", found.counts.foreign)
+		return 0, "", err
+	}
+	if dropped := r.keep(&found); dropped > 0 {
+		rejected += dropped
+		why += fmt.Sprintf("; %d log records were dropped: at most %g a second are taken from all together", dropped, r.config.LogsPerSecond)
+	}
+	if rejected == 0 {
+		why = ""
+	}
+	return rejected, why, nil
+}
+
+func (r *Receiver) decode(body []byte, asJSON bool) (*logspb.LogsData, error) {
+	if asJSON {
+		logs, err := decodeJSON(body)
+		if err != nil {
+			return nil, status.Error(codes.InvalidArgument, err.Error())
+		}
+		return logs, nil
+	}
+	var counts [3]int
+	if err := r.shape.Count(body, counts[:], logBounds); err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	logs := new(logspb.LogsData)
+	if err := proto.Unmarshal(body, logs); err != nil {
+		return nil, status.Error(codes.InvalidArgument, "decoding log records: "+err.Error())
+	}
+	return logs, nil
+}
+
+// sort tells Aeolus' own records from those of others.
+func sort(logs *logspb.LogsData) sorted {
+	var found sorted
+	for _, resource := range logs.GetResourceLogs() {
+		events := &logspb.ResourceLogs{Resource: resource.GetResource()}
+		foreign := &logspb.ResourceLogs{Resource: resource.GetResource()}
+		for _, scope := range resource.GetScopeLogs() {
+			switch scope.GetScope().GetName() {
+			case names.ScopeEvents:
+				events.ScopeLogs = append(events.ScopeLogs, scope)
+				found.counts.events += uint64(len(scope.GetLogRecords()))
+			case names.ScopeFlow:
+				found.flows = append(found.flows, scope.GetLogRecords()...)
+			default:
+				foreign.ScopeLogs = append(foreign.ScopeLogs, scope)
+				found.counts.foreign += uint64(len(scope.GetLogRecords()))
+			}
+		}
+		if len(events.ScopeLogs) > 0 {
+			found.events = append(found.events, events)
+		}
+		if len(foreign.ScopeLogs) > 0 {
+			found.foreign = append(found.foreign, foreign)
+		}
+	}
+	return found
+}
+
+// report passes on what is Aeolus' own. Sent again, it would be known again: sequences and ids say so.
+func (r *Receiver) report(ctx context.Context, found *sorted) (rejected uint64, why string, err error) {
+	name := credential.From(ctx)
+	for _, record := range found.flows {
+		batch := new(flowv1.Batch)
+		if proto.Unmarshal(record.GetBody().GetBytesValue(), batch) != nil {
+			rejected++
+			r.requests.In(1)
+			r.requests.Drop("malformed-batch", 1)
+			continue
+		}
+		if _, err := r.config.Reports.TakeFlows(name.Name, batch); err != nil {
+			if status.Code(err) != codes.InvalidArgument && status.Code(err) != codes.PermissionDenied {
+				return 0, "", err
+			}
+			rejected++
+			why = err.Error()
+		}
+	}
+	if len(found.events) == 0 {
+		return rejected, why, nil
+	}
+	more, text, err := r.config.Reports.TakeEvents(name.Name, found.events)
+	if more > 0 {
+		why = text
+	}
+	return rejected + more, why, err
+}
+
+// keep gives the engine as many of the others' records as there is time for, and says how many were dropped.
+func (r *Receiver) keep(found *sorted) uint64 {
+	if found.counts.foreign == 0 {
+		return 0
+	}
+	now := r.config.Now()
+	room := r.bucket.take(int(found.counts.foreign), now)
+	dropped := found.counts.foreign - uint64(room)
+	records := make([]engine.Log, 0, room)
+	for _, resource := range found.foreign {
+		from := originOf(resource.GetResource())
+		for _, scope := range resource.GetScopeLogs() {
+			for _, record := range scope.GetLogRecords() {
+				if len(records) < room {
+					records = append(records, logOf(record, &from, now))
+				}
+			}
+		}
+	}
+	r.config.Logs.ApplyLogs(records)
+	r.logs.Drop("rate-limit", dropped)
+	r.logs.Out(uint64(len(records)))
+	return dropped
+}
+
+var errObjects = errors.New("the request is too large: too many objects")
