@@ -5,6 +5,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,6 +23,8 @@ const (
 	recalled = 10 * time.Minute
 	// recallWithin is how long that may take.
 	recallWithin = 5 * time.Second
+	// absencesFile is beside the archive's directory, and says when no controller was running.
+	absencesFile = "absences.json"
 )
 
 // past is what is kept of what was seen, and what brings it there. Nothing of it is there where nothing is to be kept.
@@ -51,8 +54,13 @@ func (c *Controller) openPast(ctx context.Context) (closePast func(), err error)
 	}
 	settings := p.config
 	settings.Ledger, settings.Logger, settings.Now = c.ledger, c.config.Logger, c.config.Now
+	lastAlive, _ := archive.LastAlive(settings.Directory)
 	if p.archive, err = archive.Open(settings); err != nil {
 		return nil, err
+	}
+	absences := filepath.Join(filepath.Dir(settings.Directory), absencesFile)
+	if p.query.Absences, err = history.NoteAbsence(absences, lastAlive, c.config.Now(), settings.RetentionTime); err != nil {
+		c.config.Logger.Warn("it cannot be said when no controller was running", "error", err)
 	}
 	p.query.Archive, p.query.Recorder = p.archive, p.recorder
 	p.recorder.Attach(p.archive)

@@ -28,6 +28,8 @@ type Past struct {
 	// MaxAge and MaxBytes are the archive's bounds.
 	MaxAge   time.Duration
 	MaxBytes int64
+	// Absences are when no controller was running, oldest first.
+	Absences []archive.Gap
 }
 
 const (

@@ -118,9 +118,6 @@ func (m *pastMatcher) edge(id string, client, server archive.Workload, own bool)
 }
 
 func (m *pastMatcher) event(row *archive.Event) bool {
-	if row.Edge == "" {
-		return false
-	}
 	edge := m.edge(row.Edge, row.ClientWorkload, row.ServerWorkload, row.Own)
 	if !edge.chosen || m.ports && row.Server.Port() != m.port {
 		return false

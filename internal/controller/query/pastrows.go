@@ -5,6 +5,7 @@ package query
 import (
 	"errors"
 	"iter"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -74,6 +75,12 @@ func (p *Past) oldest() time.Time {
 // gaps lists what within a stretch of time is not known: what was lost, and what was before anything was kept.
 func (s *Service) gaps(asked hours) []archive.Gap {
 	list := s.config.Past.Archive.Gaps(asked.archive())
+	for _, gap := range s.config.Past.Absences {
+		if asked.overlap(gap.From, gap.To) > 0 {
+			list = append(list, gap)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b archive.Gap) int { return a.From.Compare(b.From) })
 	oldest := s.config.Past.oldest()
 	s.config.Engine.Read(func(v engine.View) {
 		if oldest.IsZero() || v.Started.Before(oldest) {
@@ -99,7 +106,7 @@ func (s *Service) describePast(status *queryv1.Status) {
 	kept := &queryv1.History{
 		Oldest: stamp(p.oldest()), Newest: stamp(bounds.Edges.Newest), MaxBytes: uint64(max(p.MaxBytes, 0)),
 		MaxAge: durationpb.New(p.retention()), Resolution: durationpb.New(history.Stretch),
-		Gaps: gaps(p.Archive.Gaps(archive.Range{})),
+		Gaps: gaps(append(p.Archive.Gaps(archive.Range{}), p.Absences...)),
 	}
 	for _, table := range p.Archive.Stats().Tables {
 		kept.Bytes += uint64(max(table.Bytes, 0))

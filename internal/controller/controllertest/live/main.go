@@ -23,12 +23,15 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/history"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/query"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/archive"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 )
 
 type options struct {
 	listen, token, assets, unix string
+	data                        string
 	workloads                   int
 	toggle                      bool
 	learning                    time.Duration
@@ -40,6 +43,7 @@ func main() {
 	flag.StringVar(&o.token, "token", "", "token to ask for; none unless given")
 	flag.StringVar(&o.assets, "assets", "", "directory of the UI's build")
 	flag.StringVar(&o.unix, "unix", "", "unix socket to serve on besides")
+	flag.StringVar(&o.data, "data", "", "directory to keep what is seen in; nothing is kept unless given")
 	flag.IntVar(&o.workloads, "workloads", 0, "make a crowd of so many workloads in place of the shop")
 	flag.BoolVar(&o.toggle, "toggle", false, "switch a fault on and off by turns, twenty seconds each")
 	flag.DurationVar(&o.learning, "learning", 15*time.Second, "how long the detectors learn")
@@ -54,10 +58,17 @@ func run(o options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	ledger := loss.NewLedger()
-	state := engine.New(engine.Config{
-		Ledger: ledger, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Detect: detect.Config{Learning: o.learning},
-	})
-	service := query.New(query.Config{Name: "made-up", Version: "test", Engine: state, Ledger: ledger})
+	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	past, err := keep(ctx, o.data, ledger, logger)
+	if err != nil {
+		return err
+	}
+	settings := engine.Config{Ledger: ledger, Logger: logger, Detect: detect.Config{Learning: o.learning}}
+	if past != nil {
+		settings.Recorder = past.Recorder
+	}
+	state := engine.New(settings)
+	service := query.New(query.Config{Name: "made-up", Version: "test", Engine: state, Ledger: ledger, Past: past})
 	world := controllertest.NewShop(1)
 	if o.workloads > 0 {
 		world = controllertest.NewCrowd(1, o.workloads)
@@ -99,6 +110,21 @@ func run(o options) error {
 		return fmt.Errorf("serving: %w", err)
 	}
 	return nil
+}
+
+// keep opens an archive, if there is a directory for it.
+func keep(ctx context.Context, directory string, ledger *loss.Ledger, logger *slog.Logger) (*query.Past, error) {
+	if directory == "" {
+		return nil, nil
+	}
+	kept, err := archive.Open(archive.Config{Directory: directory, Ledger: ledger, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	recorder := history.New(history.Config{Sink: kept, Ledger: ledger})
+	go func() { _ = recorder.Run(ctx) }()
+	go func() { _ = kept.Run(ctx) }()
+	return &query.Past{Archive: kept, Recorder: recorder}, nil
 }
 
 func pages(directory string) http.Handler {
