@@ -4,7 +4,6 @@ package edgesconnector
 
 import (
 	"context"
-	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -22,7 +21,7 @@ import (
 func benchmarked(presets ...string) *edgesConnector {
 	config := defaultConfig().(*Config)
 	config.Names = presets
-	return newEdges(params{config: config, next: consumertest.NewNop(), instance: "here"})
+	return newConnector(params{config: config, next: consumertest.NewNop(), instance: "here"})
 }
 
 // BenchmarkRow is the price of one row of a flow batch, from its bytes to the series: long connections between 50
@@ -117,6 +116,6 @@ func BenchmarkHeartbeat(b *testing.B) {
 	}
 	b.ReportMetric(float64(points), "points")
 	if points < 20000 {
-		b.Fatal(fmt.Sprintf("%d points", points))
+		b.Fatalf("%d points", points)
 	}
 }

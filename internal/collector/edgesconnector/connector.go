@@ -53,7 +53,7 @@ type edgesConnector struct {
 	complained    time.Time
 }
 
-func newEdges(p params) *edgesConnector {
+func newConnector(p params) *edgesConnector {
 	if p.now == nil {
 		p.now = time.Now
 	}

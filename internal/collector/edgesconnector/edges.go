@@ -57,6 +57,13 @@ type edges struct {
 	// The group that was added to last: rows of one edge often follow each other.
 	last  *graph.Edge
 	group *group
+	// over are the edges that found no room. They stay in the other's series even once there is room, because that is where
+	// their open connections are counted.
+	over map[string]struct{}
+}
+
+func newEdges(limit int) *edges {
+	return &edges{table: newTable(edgeFamily(), limit), over: map[string]struct{}{}}
 }
 
 // beyond tells whether an edge stands for all that the graph has no room for.
@@ -91,9 +98,7 @@ func describeEdge(to pcommon.Map, edge *graph.Edge, beyond bool) {
 func (e *edges) add(edge *graph.Edge, d *graph.Delta, now time.Time) {
 	g := e.group
 	if edge != e.last || g == nil {
-		if g = e.groups[edge.ID]; g == nil {
-			g = e.at(edgePlace(edge), now)
-		}
+		g = e.find(edge, now)
 		e.last, e.group = edge, g
 	}
 	g.touched = now
@@ -122,5 +127,29 @@ func (e *edges) add(edge *graph.Edge, d *graph.Delta, now time.Time) {
 	e.mark(g)
 }
 
-// forget drops what was kept at hand, because its group may have ended.
-func (e *edges) forget() { e.last, e.group = nil, nil }
+// find gives the group of an edge.
+func (e *edges) find(edge *graph.Edge, now time.Time) *group {
+	if g := e.groups[edge.ID]; g != nil {
+		return g
+	}
+	p := edgePlace(edge)
+	if _, over := e.over[edge.ID]; over {
+		p.key = p.other
+	}
+	g := e.at(p, now)
+	if g.key == names.OtherEdge {
+		e.over[edge.ID] = struct{}{}
+	}
+	return g
+}
+
+// forget drops what was kept at hand, because its group may have ended, and the edges that the graph does not know any
+// more: they have no open connections.
+func (e *edges) forget(known map[string]*graph.Edge) {
+	e.last, e.group = nil, nil
+	for id := range e.over {
+		if known[id] == nil {
+			delete(e.over, id)
+		}
+	}
+}

@@ -31,7 +31,7 @@ func create(_ context.Context, settings connector.Settings, config component.Con
 		// A place without a name is shown without one.
 		instance, _ = os.Hostname()
 	}
-	return newEdges(params{
+	return newConnector(params{
 		config: given, logger: settings.Logger, version: settings.BuildInfo.Version, instance: instance, next: next,
 	}), nil
 }

@@ -96,7 +96,7 @@ func TestEvents_leaveAtOnce(t *testing.T) {
 	next := &slow{taken: make(chan struct{}), release: make(chan struct{}, 100)}
 	config := defaultConfig().(*Config)
 	config.Interval, config.Heartbeat, config.Expire = time.Hour, time.Hour, 2*time.Hour
-	c := newEdges(params{config: config, next: capable{next}, instance: "here"})
+	c := newConnector(params{config: config, next: capable{next}, instance: "here"})
 	// Everything that is due at the start is taken for given.
 	c.nextInterval = time.Now().Add(time.Hour)
 	require.NoError(t, c.Start(context.Background(), nil))

@@ -41,7 +41,7 @@ func newBench(t testing.TB, change func(*Config)) *bench {
 	}
 	require.NoError(t, config.Validate())
 	b := &bench{t: t, clock: begin, sink: new(consumertest.MetricsSink), recorder: newRecorder(t)}
-	b.edgesConnector = newEdges(params{
+	b.edgesConnector = newConnector(params{
 		config: config, version: "1.2.3", instance: "here", next: b.sink, now: func() time.Time { return b.clock },
 	})
 	return b

@@ -59,7 +59,7 @@ func newState(config *Config) *state {
 	s.batches, s.rows = s.ledger.Stage("edges.batches"), s.ledger.Stage("edges.rows")
 	s.happenings = s.ledger.Stage("edges.events")
 	if config.has(names.PresetAeolus) {
-		s.edges = &edges{table: newTable(edgeFamily(), config.MaxEdges)}
+		s.edges = newEdges(config.MaxEdges)
 	}
 	if config.has(names.PresetOBI) {
 		s.obi = newOBI(2 * config.MaxEdges)
@@ -203,7 +203,7 @@ func (s *state) settle(now time.Time, refused bool) {
 	}
 	s.health.expire(since)
 	if s.edges != nil {
-		s.edges.forget()
+		s.edges.forget(s.graph.Edges())
 	}
 	if s.obi != nil {
 		s.obi.forget()
