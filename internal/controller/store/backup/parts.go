@@ -30,9 +30,11 @@ func Directory(directory string) ([]Part, error) {
 	var parts []Part
 	for _, name := range [...]string{state.FileName, Metrics, Archive} {
 		path := filepath.Join(directory, name)
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		_, err := os.Stat(path)
+		if errors.Is(err, os.ErrNotExist) {
 			continue
-		} else if err != nil {
+		}
+		if err != nil {
 			return nil, fmt.Errorf("looking at what is to be backed up: %w", err)
 		}
 		part := Part{Name: name, Version: Known()[name], Snapshot: func(_ context.Context, to string) error { return Tree(path, to) }}
