@@ -168,6 +168,9 @@ func (d *drawing) lookBack() {
 		d.past[a.Edge][a.ID] = a
 		return true
 	}
+	for _, a := range d.kept {
+		note(a)
+	}
 	for _, a := range d.view.Open() {
 		note(a)
 	}

@@ -44,8 +44,13 @@ func (s *Service) GetGraph(ctx context.Context, request *queryv1.GetGraphRequest
 	if err != nil {
 		return nil, err
 	}
+	kept, err := s.keptAnomalies(ctx, past.asked)
+	if err != nil {
+		return nil, err
+	}
 	s.config.Engine.Read(func(v engine.View) {
 		d = s.newDrawing(v, request)
+		d.kept = kept
 		d.end = to.Unix() - 1
 		d.recalled, d.graph = past, past.graph
 		drawn = d.draw()
@@ -88,6 +93,8 @@ type drawing struct {
 	past  map[string]map[string]*engine.Anomaly
 	// recalled is set where memory does not hold what is drawn.
 	recalled *recalled
+	// kept are anomalies of then that the engine may have forgotten.
+	kept []*engine.Anomaly
 }
 
 func (s *Service) newDrawing(v engine.View, request *queryv1.GetGraphRequest) *drawing {

@@ -3,11 +3,14 @@
 package query
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"time"
 
+	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	queryv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1"
@@ -115,4 +118,20 @@ func (s *Service) describePast(status *queryv1.Status) {
 	if oldest := p.oldest(); !oldest.IsZero() {
 		status.History = durationpb.New(max(status.Now.AsTime().Sub(oldest), status.History.AsDuration()))
 	}
+}
+
+// keptAnomalies gives the anomalies of a stretch of time that are kept beyond what the engine remembers.
+func (s *Service) keptAnomalies(ctx context.Context, asked hours) ([]*engine.Anomaly, error) {
+	if s.config.State == nil {
+		return nil, nil
+	}
+	var list []*engine.Anomaly
+	err := s.config.State.Past(ctx, asked.from, asked.to, func(a *engine.Anomaly) bool {
+		list = append(list, a)
+		return len(list) < mostAnomalies
+	})
+	if err != nil {
+		return nil, connect.NewError(connect.CodeInternal, fmt.Errorf("reading the anomalies that are kept: %w", err))
+	}
+	return list, nil
 }

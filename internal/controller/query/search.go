@@ -74,8 +74,12 @@ func (s *Service) search(ctx context.Context, request *queryv1.SearchRequest, te
 	if err != nil {
 		return nil, err
 	}
+	kept, err := s.keptAnomalies(ctx, past.asked)
+	if err != nil {
+		return nil, err
+	}
 	s.config.Engine.Read(func(v engine.View) {
-		d := &drawing{view: v, graph: past.graph, recalled: past, at: asked.to, end: past.asked.to.Unix() - 1, window: asked.length()}
+		d := &drawing{kept: kept, view: v, graph: past.graph, recalled: past, at: asked.to, end: past.asked.to.Unix() - 1, window: asked.length()}
 		d.lookBack()
 		hits = searchGraph(past.graph, func(e *graph.Edge) queryv1.Health {
 			sum, known := d.over(e)
