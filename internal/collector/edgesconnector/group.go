@@ -168,6 +168,3 @@ func (t *table) expire(since time.Time) {
 		t.ended = append(t.ended, g)
 	}
 }
-
-// own is how many groups do not stand for others.
-func (t *table) own() int { return len(t.groups) - t.others }

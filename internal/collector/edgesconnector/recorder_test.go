@@ -28,7 +28,6 @@ type recorder struct {
 	series map[string][]sample
 	// exemplars by series.
 	exemplars map[string][]string
-	most      int
 }
 
 func newRecorder(t testing.TB) *recorder {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 
@@ -110,7 +111,7 @@ func rollback(appender storage.Appender, err error) error {
 }
 
 func (m *Metrics) series(s *sample) labels.Labels {
-	pairs := []string{labels.MetricName, s.metric.Prometheus(), "job", Job, "instance", m.config.Instance}
+	pairs := []string{model.MetricNameLabel, s.metric.Prometheus(), "job", Job, "instance", m.config.Instance}
 	for i, attribute := range s.metric.Attributes {
 		pairs = append(pairs, names.Label(attribute), s.values[i])
 	}
