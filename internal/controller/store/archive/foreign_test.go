@@ -45,7 +45,7 @@ func TestForeign_arrowReadsTheSame(t *testing.T) {
 	a := open(t, Config{Directory: directory, Now: clock.Now})
 	g, o := newGenerator(1, 40), &oracle{}
 	for minute := range 4 {
-		g.fill(a, o, begin.Add(time.Duration(minute)*time.Minute), 3000)
+		g.fill(a, o, begin.Add(time.Duration(minute)*time.Minute), 800)
 		require.NoError(t, a.sealAll(true))
 		if minute == 2 {
 			require.NoError(t, a.maintain(t.Context()))

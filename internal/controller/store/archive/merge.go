@@ -25,6 +25,9 @@ var levels = [...]level{
 	levelHour:   {span: 24 * time.Hour, length: 10 * time.Minute, wait: 24 * time.Hour},
 }
 
+// maxMergeTexts bounds the bytes of text that wait in memory while segments are merged.
+const maxMergeTexts = 32 << 20
+
 // mergeShare is which part of what may be kept one merged segment may be.
 const mergeShare = 32
 
@@ -179,12 +182,20 @@ type merger[R any] struct {
 	writer *writer[R]
 	length time.Duration
 	rows   []R
+	// texts sums the bytes of what the rows say, since all were written.
+	texts int
 	// failed: it was the writing that failed, not the reading.
 	failed bool
 }
 
 func (m *merger[R]) add(rows []R) error {
+	for i := range rows {
+		m.texts += m.writer.store.table.texts(&rows[i])
+	}
 	m.rows = append(m.rows, rows...)
+	if m.texts >= maxMergeTexts {
+		return m.flush(0)
+	}
 	if len(m.rows) < 2*groupRows {
 		return nil
 	}
@@ -201,6 +212,7 @@ func (m *merger[R]) flush(keep int) error {
 	if keep == 0 && t.coarsen != nil {
 		m.rows = t.coarsen(m.rows, m.length)
 	}
+	defer m.measure()
 	if len(m.rows) <= keep {
 		return nil
 	}
@@ -216,4 +228,12 @@ func (m *merger[R]) flush(keep int) error {
 	}
 	m.rows = append(m.rows[:0:0], m.rows[ready:]...)
 	return nil
+}
+
+// measure sums what the rows say that wait.
+func (m *merger[R]) measure() {
+	m.texts = 0
+	for i := range m.rows {
+		m.texts += m.writer.store.table.texts(&m.rows[i])
+	}
 }

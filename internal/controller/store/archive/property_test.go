@@ -21,7 +21,7 @@ const stepRows = 60
 
 // TestProperty_answersLikeAnOracle adds random rows, seals, merges and reopens at random, and asks random questions.
 func TestProperty_answersLikeAnOracle(t *testing.T) {
-	seeds := 6
+	seeds := 3
 	if testkit.Full() {
 		seeds = 100
 	}

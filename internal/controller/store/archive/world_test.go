@@ -99,17 +99,7 @@ var crowd = sync.OnceValue(func() *observer {
 	return o
 })
 
-// later gives rows as they would be some time later: other counters, connections and times.
-func laterFlows(rows []Flow, by time.Duration, run string) []Flow {
-	moved := append([]Flow(nil), rows...)
-	for i := range moved {
-		f := &moved[i]
-		f.From, f.To, f.Opened, f.Closed = f.From.Add(by), f.To.Add(by), f.Opened.Add(by), f.Closed.Add(by)
-		f.Connection = run + f.Connection
-	}
-	return moved
-}
-
+// laterEdges gives rows as they would be some time later, with other counters.
 func laterEdges(rows []Edge, by time.Duration, random *rand.Rand) []Edge {
 	moved := append([]Edge(nil), rows...)
 	for i := range moved {

@@ -26,7 +26,7 @@ type writer[R any] struct {
 	store    *store[R]
 	segment  *segment
 	file     *os.File
-	parquet  *parquet.Writer
+	parquet  *parquet.GenericWriter[any]
 	values   []parquet.Value
 	finished bool
 	reach    block[R]
@@ -55,7 +55,7 @@ func (s *store[R]) newWriter(level int) (*writer[R], error) {
 		parquet.KeyValueMetadata(keyLevel, strconv.Itoa(level)),
 	}
 	return &writer[R]{
-		store: s, file: file, parquet: parquet.NewWriter(file, options...),
+		store: s, file: file, parquet: parquet.NewGenericWriter[any](file, options...),
 		segment: &segment{path: path, table: s.table.name, level: level, sequence: sequence},
 		reach:   block[R]{least: never, most: never},
 	}, nil
