@@ -57,7 +57,7 @@ func TestWrite_bodiesOfWhichNothingIsStored(t *testing.T) {
 		"not compressed":           {v1Type, "snappy", plain, 400, "corrupt"},
 		"message cut off":          {v2Type, "snappy", snappy.Encode(nil, plain[:len(plain)-3]), 400, "malformed"},
 		"not protobuf":             {v1Type, "snappy", snappy.Encode(nil, []byte("hello, world")), 400, "malformed"},
-		"a header that lies":       {v1Type, "snappy", bomb, 413, "oversized"},
+		"a header that lies":       {v1Type, "snappy", bomb, 400, "corrupt"},
 		"a bomb":                   {v1Type, "snappy", snappy.Encode(nil, make([]byte, 33<<20)), 413, "oversized"},
 		"oversized":                {v1Type, "snappy", make([]byte, 9<<20), 413, "oversized"},
 		"empty series":             {v1Type, "snappy", snappy.Encode(nil, emptyParts(1, 200_000)), 413, "too-many"},

@@ -117,6 +117,10 @@ func (h *writeHandler) take(w http.ResponseWriter, r *http.Request, request *tak
 	} else if err != nil {
 		return reject(http.StatusBadRequest, "malformed", err.Error())
 	}
+	if n == (counts{}) && len(body) > 0 {
+		// One version's series are unknown fields to the other: taking it for empty would lose all of them.
+		return reject(http.StatusBadRequest, "malformed", fmt.Sprintf("the body holds nothing of a %s", kind))
+	}
 	samples := n[partSample] + n[partHistogram]
 	if wait, ok := request.tenant.take(samples, request.now); !ok {
 		request.refuse("rate-limit", uint64(samples), errors.New("too many samples a second"), labels.EmptyLabels())
