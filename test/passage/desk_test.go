@@ -28,13 +28,14 @@ type desk struct {
 	mu      sync.Mutex
 	batches map[string][]*model.Batch
 	events  map[string][]model.Event
+	known   map[string]bool
 }
 
 func newDesk(t *testing.T, authority *pki.Authority) *desk {
 	t.Helper()
 	certificate, err := authority.IssueServer("127.0.0.1")
 	require.NoError(t, err)
-	d := &desk{ledger: loss.NewLedger(), batches: map[string][]*model.Batch{}, events: map[string][]model.Event{}}
+	d := &desk{ledger: loss.NewLedger(), batches: map[string][]*model.Batch{}, events: map[string][]model.Event{}, known: map[string]bool{}}
 	server, err := ingest.New(ingest.Config{TLS: pki.ServerConfig(certificate, authority.Pool()), Sink: d, Ledger: d.ledger})
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -63,11 +64,8 @@ func (d *desk) ApplyEvents(events []model.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range events {
-		known := false
-		for j := range d.events[events[i].Node] {
-			known = known || d.events[events[i].Node][j].ID == events[i].ID
-		}
-		if !known {
+		if !d.known[events[i].ID] {
+			d.known[events[i].ID] = true
 			d.events[events[i].Node] = append(d.events[events[i].Node], events[i])
 		}
 	}

@@ -31,7 +31,9 @@ type controller struct {
 	order []any
 	// answer decides on each message, by kind; nil takes it.
 	answer func(context.Context, kind) (proto.Message, error)
-	stop   func()
+	// most is how many events it can take in time; 0 for any number.
+	most int
+	stop func()
 }
 
 func newController(t *testing.T, authority *pki.Authority) *controller {
@@ -116,6 +118,13 @@ func (s *logSide) Export(ctx context.Context, request plogotlp.ExportRequest) (p
 	_, err := s.c.decide(ctx, events)
 	if err != nil {
 		return response, err
+	}
+	s.c.mu.Lock()
+	most := s.c.most
+	s.c.mu.Unlock()
+	if most > 0 && request.Logs().LogRecordCount() > most {
+		<-ctx.Done()
+		return response, ctx.Err()
 	}
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()

@@ -26,11 +26,14 @@ const joinBytes = 1 << 20
 const (
 	firstPause = 50 * time.Millisecond
 	lastPause  = 5 * time.Second
+	// drainPatience is how much longer than otherwise a controller may take for what comes from disk: nobody waits.
+	drainPatience = 4
 )
 
 // run sends what is on disk whenever there is something and the controller is there, until the context ends.
 func (h *hop) run(ctx context.Context) {
 	var pause time.Duration
+	atOnce := eventsAtOnce
 	for {
 		k, held := h.waiting()
 		if !held {
@@ -49,10 +52,14 @@ func (h *hop) run(ctx context.Context) {
 		if !held {
 			continue
 		}
-		if err := h.drainOnce(ctx, k); err == nil {
-			pause = 0
+		err := h.drainOnce(ctx, k, atOnce)
+		if err == nil {
+			pause, atOnce = 0, min(2*atOnce, eventsAtOnce)
 			continue
-		} else if ctx.Err() == nil {
+		}
+		// What was too much for a controller to take in time would be so again.
+		atOnce = max(atOnce/2, 1)
+		if ctx.Err() == nil {
 			h.logger.Debug("sending what is on disk", zap.Stringer("reports", k), zap.Error(err))
 		}
 		pause = min(max(2*pause, firstPause), lastPause)
@@ -90,8 +97,8 @@ func (h *hop) awaitController(ctx context.Context) bool {
 	}
 }
 
-// drainOnce sends the oldest messages of a lane.
-func (h *hop) drainOnce(ctx context.Context, k kind) error {
+// drainOnce sends the oldest messages of a lane, of events so many at once.
+func (h *hop) drainOnce(ctx context.Context, k kind, atOnce int) error {
 	lane, most := h.lanes[k].Load(), eventsAtOnce
 	if k == flows {
 		most = flowsAtOnce
@@ -100,7 +107,7 @@ func (h *hop) drainOnce(ctx context.Context, k kind) error {
 	if err != nil {
 		return err
 	}
-	done, err := h.deliver(ctx, k, records)
+	done, err := h.deliver(ctx, k, records, atOnce)
 	// They are answered, even where the context has ended since.
 	if problem := lane.Settle(context.WithoutCancel(ctx), done); problem != nil {
 		h.logger.Warn("the storage does not forget what was sent: it may be sent again after a restart", zap.Error(problem))
@@ -112,19 +119,19 @@ func (h *hop) drainOnce(ctx context.Context, k kind) error {
 }
 
 // deliver sends messages in order, and tells how many were answered.
-func (h *hop) deliver(ctx context.Context, k kind, records []spool.Record) (done int, err error) {
+func (h *hop) deliver(ctx context.Context, k kind, records []spool.Record, atOnce int) (done int, err error) {
 	for done < len(records) {
 		n := 1
 		joined := parcel{kind: k, message: records[done].Payload, count: records[done].Count}
 		if k == events {
-			n, joined = join(records[done:])
+			n, joined = join(records[done:min(done+atOnce, len(records))])
 		}
-		rejected, err := send(ctx, h.connection, h.timeout, joined)
+		rejected, err := send(ctx, h.connection, drainPatience*h.timeout, joined)
 		if err != nil && hopeless(err) && n > 1 {
 			// One of them is refused; which, they tell one by one.
 			n = 1
 			joined.message, joined.count = records[done].Payload, records[done].Count
-			rejected, err = send(ctx, h.connection, h.timeout, joined)
+			rejected, err = send(ctx, h.connection, drainPatience*h.timeout, joined)
 		}
 		switch {
 		case err == nil:

@@ -230,6 +230,25 @@ func TestExporter_refusedFromDisk(t *testing.T) {
 	require.Equal(t, uint64(1), b.hops[0].ledger.Counts()[events].Dropped["refused"])
 }
 
+// TestExporter_tooMuchAtOnce holds that a controller that cannot take in time what is joined gets less at once.
+func TestExporter_tooMuchAtOnce(t *testing.T) {
+	b := newBench(t, withStorage, func(b *bench) { b.config.Timeout = 20 * time.Millisecond })
+	c := b.controllers[0]
+	c.stop()
+	var want []any
+	for n := range 40 {
+		id := fmt.Sprintf("event-%d", n)
+		require.NoError(t, b.events(id))
+		want = append(want, id)
+	}
+	c.mu.Lock()
+	c.most = 3
+	c.mu.Unlock()
+	c.restart()
+	b.await(c, want...)
+	b.settled()
+}
+
 // TestExporter_several holds that agents do not wait for each other.
 func TestExporter_several(t *testing.T) {
 	b := newBench(t)
