@@ -40,13 +40,24 @@ func (s *Service) AcknowledgeAnomaly(ctx context.Context, request *queryv1.Ackno
 	}
 	acknowledgement := engine.Acknowledgement{Who: line(request.GetWho()), Comment: strings.TrimSpace(request.GetComment()), At: s.now()}
 	if acknowledgement.Who == "" {
-		acknowledgement.Who = credential.From(ctx).Name
+		acknowledgement.Who = nameOf(credential.From(ctx))
 	}
 	if length > 0 {
 		acknowledgement.Until = acknowledgement.At.Add(length)
 	}
 	changed, err := s.config.State.Acknowledge(ctx, request.GetId(), acknowledgement)
 	return s.changed(changed, err, request.GetId())
+}
+
+// nameOf says who it was that gave no name.
+func nameOf(c *credential.Credential) string {
+	switch c.Name {
+	case credential.Default:
+		return "whoever has the token"
+	case credential.Socket:
+		return "somebody on the controller's host"
+	}
+	return c.Name
 }
 
 // UnacknowledgeAnomaly takes back that somebody has seen an anomaly.

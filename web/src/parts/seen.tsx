@@ -42,7 +42,7 @@ export function Seen({ anomaly }: { anomaly: Anomaly }): ReactElement {
     <section data-testid="seen">
       <h2>Seen</h2>
       {seen !== undefined ? (
-        <>
+        <div className="seen-said">
           <p>
             Acknowledged by {seen.who} at <span title={full(millis(seen.at))}>{clock(millis(seen.at))}</span>
             {seen.until !== undefined && <span title={full(millis(seen.until))}>, until {clock(millis(seen.until))}</span>}. Nobody is notified of it again.
@@ -51,7 +51,7 @@ export function Seen({ anomaly }: { anomaly: Anomaly }): ReactElement {
           <button className="control" disabled={busy} onClick={() => void say(() => client.unacknowledgeAnomaly({ id: anomaly.id }))}>
             Take it back
           </button>
-        </>
+        </div>
       ) : (
         <form
           className="seen-form"
