@@ -126,7 +126,7 @@ func BenchmarkMap(b *testing.B) {
 	for _, edges := range []int{60, 1000} {
 		a, now := dayOf(b, edges)
 		stats := a.edges.stats()
-		b.Logf("%d edges: %d rows, %d bytes, %d segments", edges, stats.Rows, stats.Bytes, stats.Segments)
+		b.Logf("%d edges: %d rows, %.1f bytes each, %d segments", edges, stats.Rows, float64(stats.Bytes)/float64(stats.Rows), stats.Segments)
 		for _, span := range []time.Duration{time.Hour, 24 * time.Hour} {
 			b.Run(fmt.Sprintf("edges=%d/over=%s", edges, span), func(b *testing.B) {
 				b.ReportAllocs()
@@ -140,6 +140,8 @@ func BenchmarkMap(b *testing.B) {
 			})
 		}
 		b.Run(fmt.Sprintf("edges=%d/one-of-them/over=24h", edges), func(b *testing.B) {
+			begun := processor()
+			defer func() { b.ReportMetric(float64((processor()-begun).Milliseconds())/float64(b.N), "cpu-ms/op") }()
 			for b.Loop() {
 				query := EdgeQuery{Range: Range{From: now.Add(-24 * time.Hour), To: now}, Edges: []string{edgeID(edges / 2)}}
 				for _, err := range a.Edges(context.Background(), query) {

@@ -23,6 +23,20 @@ type opened[R any] struct {
 	parsed  *parquet.File
 	// chunk says which of the segment's columns each of the table's is; -1 where it has none.
 	chunk []int
+	// scratch, where there is one, holds each row group in turn: nothing of it may be kept.
+	scratch *block[R]
+}
+
+// block gives an empty block to read into.
+func (o *opened[R]) block() *block[R] {
+	if o.scratch == nil {
+		return o.table.newBlock(0)
+	}
+	for _, v := range o.scratch.columns {
+		v.reset()
+	}
+	o.scratch.rows = 0
+	return o.scratch
 }
 
 // atOnce is how large a segment is that is read at once, rather than page by page.

@@ -151,7 +151,7 @@ func (g *group[R]) visit(asked *selection[R], show func(b *block[R], chosen []in
 			return err
 		}
 		g.archive.groupsRead.Add(1)
-		b := g.table.newBlock(0)
+		b := g.block()
 		if err := g.load(b, asked.needs(g.table), stretches); err != nil {
 			return err
 		}

@@ -58,10 +58,12 @@ type edgeSums struct {
 	// Columns that name an edge, that are folded, and that need care.
 	named, folded []int
 	ports, open   int
+	// scratch is what row groups are read into.
+	scratch *block[Edge]
 }
 
 func newEdgeSums(t *table[Edge]) *edgeSums {
-	s := &edgeSums{table: t, slots: map[string]int32{}, ports: t.index["server_ports"], open: t.index["open"]}
+	s := &edgeSums{table: t, slots: map[string]int32{}, ports: t.index["server_ports"], open: t.index["open"], scratch: t.newBlock(0)}
 	counters := t.index["by_client"]
 	for i := range t.columns {
 		switch {
@@ -200,6 +202,7 @@ func (a *Archive) sumSegment(ctx context.Context, s *segment, asked *selection[E
 		return err
 	}
 	defer o.close()
+	o.scratch = sums.scratch
 	groups, err := o.groups()
 	if err != nil {
 		return err

@@ -19,6 +19,8 @@ type vector[R any] interface {
 	add(rows []R)
 	// grow makes room for so many elements.
 	grow(n int)
+	// reset empties the column, and keeps its room.
+	reset()
 	// snapshot gives a view of what is there now, which may be read while more is added.
 	snapshot() vector[R]
 	// fill sets the column's field of each row from the element of that place.
@@ -158,6 +160,7 @@ func (v *integers[R, T]) all(value parquet.Value, n int) {
 }
 
 func (v *integers[R, T]) absent(n int) { v.elements = append(v.elements, make([]T, n)...) }
+func (v *integers[R, T]) reset()       { v.elements = v.elements[:0] }
 func (v *integers[R, T]) grow(n int)   { v.elements = slices.Grow(v.elements, n) }
 func (v *integers[R, T]) length() int  { return len(v.elements) }
 func (v *integers[R, T]) bytes() int64 {
@@ -229,6 +232,7 @@ func (v *instants[R]) absent(n int) {
 		v.elements = append(v.elements, never)
 	}
 }
+func (v *instants[R]) reset()       { v.elements = v.elements[:0] }
 func (v *instants[R]) grow(n int)   { v.elements = slices.Grow(v.elements, n) }
 func (v *instants[R]) length() int  { return len(v.elements) }
 func (v *instants[R]) bytes() int64 { return int64(cap(v.elements)) * 8 }
@@ -293,6 +297,7 @@ func (v *flags[R]) all(value parquet.Value, n int) {
 }
 
 func (v *flags[R]) absent(n int) { v.elements = append(v.elements, make([]bool, n)...) }
+func (v *flags[R]) reset()       { v.elements = v.elements[:0] }
 func (v *flags[R]) grow(n int)   { v.elements = slices.Grow(v.elements, n) }
 func (v *flags[R]) length() int  { return len(v.elements) }
 func (v *flags[R]) bytes() int64 { return int64(cap(v.elements)) }
@@ -339,6 +344,7 @@ func (v *reals[R]) read(page parquet.Page) error {
 }
 
 func (v *reals[R]) absent(n int) { v.elements = append(v.elements, make([]float64, n)...) }
+func (v *reals[R]) reset()       { v.elements = v.elements[:0] }
 func (v *reals[R]) grow(n int)   { v.elements = slices.Grow(v.elements, n) }
 func (v *reals[R]) length() int  { return len(v.elements) }
 func (v *reals[R]) bytes() int64 { return int64(cap(v.elements)) * 8 }

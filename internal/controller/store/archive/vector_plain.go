@@ -79,6 +79,7 @@ func (v *plains[R]) absent(n int) {
 	}
 }
 
+func (v *plains[R]) reset() { v.raw, v.ends = v.raw[:0], v.ends[:0] }
 func (v *plains[R]) grow(n int) {
 	v.ends = slices.Grow(v.ends, n)
 	// Ids are about that long.
@@ -144,6 +145,7 @@ func (v *ports[R]) read(page parquet.Page) error {
 }
 
 func (v *ports[R]) absent(n int) { v.elements = append(v.elements, make([]uint16, n)...) }
+func (v *ports[R]) reset()       { v.elements = v.elements[:0] }
 func (v *ports[R]) grow(n int)   { v.elements = slices.Grow(v.elements, n) }
 func (v *ports[R]) length() int  { return len(v.elements) }
 func (v *ports[R]) bytes() int64 { return int64(cap(v.elements)) * 2 }

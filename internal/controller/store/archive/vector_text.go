@@ -166,6 +166,8 @@ func (v *texts[R]) absent(n int) {
 	}
 }
 
+func (v *texts[R]) reset() { v.codes, v.values, v.known = v.codes[:0], v.values[:0], nil }
+
 func (v *texts[R]) grow(n int) { v.codes = slices.Grow(v.codes, n) }
 
 func (v *texts[R]) length() int { return len(v.codes) }
@@ -262,6 +264,8 @@ func (v *addresses[R]) absent(n int) {
 		v.codes = append(v.codes, uint32(len(v.values)-1))
 	}
 }
+
+func (v *addresses[R]) reset() { v.codes, v.values, v.known = v.codes[:0], v.values[:0], nil }
 
 func (v *addresses[R]) grow(n int) { v.codes = slices.Grow(v.codes, n) }
 

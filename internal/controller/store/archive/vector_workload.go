@@ -67,6 +67,9 @@ func (v *ofWorkload[R]) add(rows []R) {
 	}
 }
 
+// reset empties what was read; a block to which rows are added is not used again.
+func (v *ofWorkload[R]) reset() { v.texts.reset() }
+
 func (v *ofWorkload[R]) grow(n int) {
 	if v.leads && n > 0 {
 		v.whole.codes = slices.Grow(v.whole.codes, n)
