@@ -304,7 +304,7 @@ func TestCheck_says(t *testing.T) {
 		"gruops: []":                       "bad rules: f: line 1: field gruops not found in type rulefmt.RuleGroups",
 		"groups: []\n---\ngroups: []":      "bad rules: f: line 2: expected one document",
 		begin + "  - {alert: a}":           "bad rules: f: group \"g\", rule 1, \"a\": field 'expr' must be set in rule",
-		begin + "  - {alert: a, expr: ((}": "bad rules: f:4:23: group \"g\", rule 1, \"a\": could not parse expression",
+		begin + "  - {alert: a, expr: ((}": "bad rules: f:4:22: group \"g\", rule 1, \"a\": could not parse expression",
 		begin + "  - {record: 'a b', expr: up, for: 5m}":                   "invalid field 'for' in recording rule",
 		"groups:\n- name: g\n  interval: 100ms\n  rules: []":               "the interval is 100ms, and the shortest is 1s",
 		"groups:\n- {name: g}\n- {name: g}":                                "groupname: \"g\" is repeated in the same file",
