@@ -41,13 +41,14 @@ func TestBrowser(t *testing.T) {
 		"pause=refuse", "anomaly=payment refuses", "pictures=failing",
 		"edge=checkout>payment", "picture=readme", "close",
 		"pause=mend", "ended=payment refuses", "quiet", "keys",
+		"past=-10s", "was=payment refuses", "pictures=past", "earlier", "zoom=3600", "drag=0.97", "live", "zoom=900", "quiet",
 		"visit=/table", "pictures=table", "clean")
 	b.follow(map[string]func(){
 		"learn":  func() { testkit.Eventually(t, learns, a.learning) },
 		"refuse": func() { shop.demo("fault", "on", "refuse") },
 		"mend":   func() { shop.demo("fault", "off", "refuse") },
 	})
-	for _, state := range []string{"quiet", "edge", "failing", "table"} {
+	for _, state := range []string{"quiet", "edge", "failing", "past", "table"} {
 		pictures, err := filepath.Glob(filepath.Join(b.pictures, state+"-*.png"))
 		require.NoError(t, err)
 		require.Len(t, pictures, 6, "three widths, two themes of %s", state)

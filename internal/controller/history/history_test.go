@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/history"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/store/archive"
 	"github.com/aeolus-ebpf/aeolus/internal/graph"
@@ -153,6 +154,59 @@ func BenchmarkConnection(b *testing.B) {
 			r.Flush()
 		}
 	}
+}
+
+// BenchmarkApply is the price of a batch row at the engine: without an archive, and with one that keeps it.
+func BenchmarkApply(b *testing.B) {
+	for _, kept := range []bool{false, true} {
+		b.Run(fmt.Sprintf("kept=%t", kept), func(b *testing.B) {
+			now := begin
+			ledger := loss.NewLedger()
+			config := engine.Config{Ledger: ledger, Now: func() time.Time { return now }}
+			if kept {
+				keep, err := archive.Open(archive.Config{Directory: b.TempDir(), Ledger: ledger})
+				require.NoError(b, err)
+				ctx, cancel := context.WithCancel(b.Context())
+				config.Recorder = history.New(history.Config{Sink: keep, Ledger: ledger})
+				var work sync.WaitGroup
+				work.Go(func() { _ = keep.Run(ctx) })
+				work.Go(func() { _ = config.Recorder.Run(ctx) })
+				b.Cleanup(func() {
+					cancel()
+					work.Wait()
+					require.NoError(b, keep.Close())
+				})
+			}
+			applyBatches(b, engine.New(config), &now)
+		})
+	}
+}
+
+// applyBatches gives the engine both halves of short connections between known workloads.
+func applyBatches(b *testing.B, e *engine.Engine, now *time.Time) {
+	const rows = 2000
+	var ends []*model.Endpoint
+	for i := range 50 {
+		ends = append(ends, &model.Endpoint{Workload: fmt.Sprintf("w%d", i), Kind: model.KindContainer, Node: "n1", NetNS: uint32(i + 1)})
+	}
+	cookie := uint64(0)
+	for n := 0; b.Loop(); n++ {
+		batch := &model.Batch{Node: "n1", AgentID: "a", Sequence: uint64(n + 1), Taken: *now}
+		for i := 0; i < rows; i += 2 {
+			from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + i%50)}), uint16(20000+(n*rows+i)%40000))
+			to := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + (i/2)%50)}), 80)
+			cookie += 2
+			flow := model.Flow{Opened: true, Established: true, Closed: true, Start: *now, End: *now, Delta: model.Counters{SentBytes: 5, SentSegments: 3}}
+			client, server := flow, flow
+			client.Cookie, client.Endpoint, client.Local, client.Remote, client.Role = cookie, ends[i%50], from, to, model.RoleClient
+			server.Cookie, server.Endpoint, server.Local, server.Remote, server.Role = cookie+1, ends[(i/2)%50], to, from, model.RoleServer
+			batch.Flows = append(batch.Flows, client, server)
+		}
+		e.ApplyBatch(batch)
+		*now = now.Add(time.Second)
+		e.Tick()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
 }
 
 // nothing keeps nothing.

@@ -18,7 +18,7 @@ func (r *Recorder) edges(g *graph.Graph, until int64, open bool) {
 		from = until - int64(Stretch/time.Second)
 	}
 	g.Take(until, open, func(edge *graph.Edge, sum *graph.Bucket) {
-		add(r, func(w *rows) *[]archive.Edge { return &w.edges }, edgeRow(edge, sum, from, until))
+		add(r, func(w *rows) *[]archive.Edge { return &w.edges }, func(row *archive.Edge) { *row = edgeRow(edge, sum, from, until) })
 	})
 }
 
@@ -55,8 +55,8 @@ func (r *Recorder) instances(g *graph.Graph, boundary int64) {
 				continue
 			}
 			r.noted[instance] = struct{}{}
-			add(r, func(w *rows) *[]archive.Instance { return &w.instances }, archive.Instance{
-				From: at, Length: minute, Workload: Workload(node), Own: node.Own, Instance: *instance,
+			add(r, func(w *rows) *[]archive.Instance { return &w.instances }, func(row *archive.Instance) {
+				*row = archive.Instance{From: at, Length: minute, Workload: Workload(node), Own: node.Own, Instance: *instance}
 			})
 		}
 	}
@@ -111,44 +111,44 @@ func (r *Recorder) flowsDue(now time.Time) {
 
 // flow writes down what a connection did since the last time.
 func (r *Recorder) flow(c *graph.Connection, now time.Time) {
-	row, changed := flowRow(c, now)
 	r.changes.Remove(c)
 	n := &c.Noted
-	first := n.Until.IsZero()
+	to := ending(c, now)
+	if changed := c.Sent > n.Sent || c.Received > n.Received || c.Segments > n.Segments || c.Retransmits > n.Retransmits ||
+		c.ResetsSent > n.ResetsSent || c.ResetsReceived > n.ResetsReceived; changed || !n.Over {
+		add(r, func(w *rows) *[]archive.Flow { return &w.flows }, func(row *archive.Flow) { fillFlow(row, c, to) })
+	}
+	n.Over = c.Ended
 	n.Sent, n.Received = max(n.Sent, c.Sent), max(n.Received, c.Received)
 	n.Segments, n.Retransmits = max(n.Segments, c.Segments), max(n.Retransmits, c.Retransmits)
 	n.ResetsSent, n.ResetsReceived = max(n.ResetsSent, c.ResetsSent), max(n.ResetsReceived, c.ResetsReceived)
-	n.Until, n.Since = row.To, time.Time{}
-	if n.Until.Before(now) && !c.Ended {
-		n.Until = now
-	}
-	if !first && !changed && n.Over {
-		return
-	}
-	n.Over = c.Ended
-	add(r, func(w *rows) *[]archive.Flow { return &w.flows }, row)
+	n.Until, n.Since = to, time.Time{}
 }
 
-// flowRow is what a connection did that has not been written down, and whether it carried anything.
-func flowRow(c *graph.Connection, now time.Time) (archive.Flow, bool) {
-	n := &c.Noted
-	row := archive.Flow{
-		Connection: c.ID, Edge: c.Edge.ID, From: n.Since, To: now, Client: Workload(c.Edge.Client), Server: Workload(c.Edge.Server),
-		ClientSide: c.Client, ServerSide: c.Server, State: c.State, Failure: c.Failure, Own: c.Edge.Own, Adopted: c.Adopted,
-		Opened: c.Opened, Closed: c.Closed,
-		Sent: grown(c.Sent, n.Sent), Received: grown(c.Received, n.Received),
-		Segments: grown(c.Segments, n.Segments), Retransmits: grown(c.Retransmits, n.Retransmits),
-		ResetsSent: grown(c.ResetsSent, n.ResetsSent), ResetsReceived: grown(c.ResetsReceived, n.ResetsReceived),
-		SmoothedRTT: c.SmoothedRTT, MinRTT: c.MinRTT, Handshake: c.Handshake,
-	}
+// ending is when what is written down of a connection ends.
+func ending(c *graph.Connection, now time.Time) time.Time {
+	to := now
 	if c.Ended && !c.Closed.IsZero() && c.Closed.Before(now) {
-		row.To = c.Closed
+		to = c.Closed
 	}
-	if row.To.Before(row.From) {
-		row.To = row.From
+	if to.Before(c.Noted.Since) {
+		to = c.Noted.Since
 	}
-	changed := row.Sent|row.Received|row.Segments|row.Retransmits != 0 || row.ResetsSent|row.ResetsReceived != 0
-	return row, changed
+	return to
+}
+
+// fillFlow makes a row of what a connection did that has not been written down.
+func fillFlow(row *archive.Flow, c *graph.Connection, to time.Time) {
+	n, edge := &c.Noted, c.Edge
+	row.Connection, row.Edge, row.From, row.To = c.ID, edge.ID, n.Since, to
+	row.Client, row.Server = Workload(edge.Client), Workload(edge.Server)
+	row.ClientSide, row.ServerSide = c.Client, c.Server
+	row.State, row.Failure, row.Own, row.Adopted = c.State, c.Failure, edge.Own, c.Adopted
+	row.Opened, row.Closed = c.Opened, c.Closed
+	row.Sent, row.Received = grown(c.Sent, n.Sent), grown(c.Received, n.Received)
+	row.Segments, row.Retransmits = grown(c.Segments, n.Segments), grown(c.Retransmits, n.Retransmits)
+	row.ResetsSent, row.ResetsReceived = grown(c.ResetsSent, n.ResetsSent), grown(c.ResetsReceived, n.ResetsReceived)
+	row.SmoothedRTT, row.MinRTT, row.Handshake = c.SmoothedRTT, c.MinRTT, c.Handshake
 }
 
 func grown[T uint32 | uint64](now, before T) T {
@@ -160,13 +160,14 @@ func grown[T uint32 | uint64](now, before T) T {
 
 // Event writes down an event.
 func (r *Recorder) Event(event archive.Event) {
-	add(r, func(w *rows) *[]archive.Event { return &w.events }, event)
+	add(r, func(w *rows) *[]archive.Event { return &w.events }, func(row *archive.Event) { *row = event })
 }
 
 // Pending gives what has not been written down yet of the connections that have changed, as rows that end now.
 func (r *Recorder) Pending(now time.Time, visit func(*archive.Flow)) {
 	r.changes.Each(func(c *graph.Connection) bool {
-		row, _ := flowRow(c, now)
+		var row archive.Flow
+		fillFlow(&row, c, ending(c, now))
 		visit(&row)
 		return true
 	})

@@ -4,6 +4,7 @@ package history
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -192,18 +193,20 @@ func (r *Recorder) Flush() {
 	r.spare = full
 }
 
-// add puts a row among those that wait, if there is room.
-func add[T any](r *Recorder, list func(*rows) *[]T, row T) {
+// add has a row filled in among those that wait, if there is room. Rows are large: they are made where they stay.
+func add[T any](r *Recorder, list func(*rows) *[]T, fill func(*T)) {
 	r.stage.In(1)
 	r.mu.Lock()
 	waiting := list(r.waiting)
-	if len(*waiting) >= r.config.MostRows {
+	count := len(*waiting)
+	if count >= r.config.MostRows {
 		r.mu.Unlock()
 		r.stage.Drop("queue-full", 1)
 		return
 	}
-	*waiting = append(*waiting, row)
-	count := len(*waiting)
+	*waiting = slices.Grow(*waiting, 1)[:count+1]
+	fill(&(*waiting)[count])
+	count++
 	r.mu.Unlock()
 	if count == enough {
 		select {
