@@ -38,7 +38,7 @@ remote_write: [{url: %q, authorization: {credentials: %q}%s, queue_config: {batc
 func TestPrometheus_passesOn(t *testing.T) {
 	t.Parallel()
 	newest := func(t *testing.T, config string) *servers.Server {
-		return servers.Prometheus(t, config, "--enable-feature=metadata-wal-records,exemplar-storage")
+		return servers.Prometheus(t, config, "--enable-feature=exemplar-storage")
 	}
 	debian := func(t *testing.T, config string) *servers.Server { return servers.DebianPrometheus(t, config) }
 	for name, c := range map[string]struct {
@@ -65,15 +65,6 @@ func TestPrometheus_passesOn(t *testing.T) {
 			for _, expression := range []string{`{job="own"}`, `count_over_time({job="own"}[2m])`, `count by (__name__) ({job="own"})`} {
 				testkit.Eventually(t, 30*time.Second, func() string {
 					return promql.Difference(expression, query(source, expression, at), query(controller, expression, at))
-				})
-			}
-			if name == "newest by 2.0" {
-				testkit.Eventually(t, 30*time.Second, func() string {
-					status, body := controller.Get("/api/v1/metadata?metric=prometheus_build_info")
-					if status != http.StatusOK || !strings.Contains(string(body), `"type":"gauge"`) {
-						return "2.0 carries metadata beside each series: " + string(body)
-					}
-					return ""
 				})
 			}
 		})
