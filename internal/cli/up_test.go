@@ -41,12 +41,12 @@ func TestUp_reportsAndIsAsked(t *testing.T) {
 	require.Empty(t, errs.String())
 	for _, line := range []string{
 		`^aeolus \S+ on kernel `, `watches    every TCP connection of this host, as node here\n`, `runs       sensor \S+: (running|degraded)`,
-		`kernel     \d+ kernel features work`, `look       http://127\.0\.0\.1:\d+/\?token=given\n`,
+		`kernel     \d+ kernel features work`, `scrape     http://127\.0\.0\.1:\d+/metrics\n`, `look       http://127\.0\.0\.1:\d+/\?token=given\n`,
 		`or         aeolus edges -f --controller ` + regexp.QuoteMeta(filepath.Join(runDir, socketName)) + `\n`,
 	} {
 		require.Regexp(t, line, out.String())
 	}
-	page := regexp.MustCompile(`http://127\S+`).FindString(out.String())
+	page := regexp.MustCompile(`http://127\S+\?token=given`).FindString(out.String())
 	for _, where := range []string{filepath.Join(runDir, socketName), page} {
 		got := run(t, nil, "edges", "--own", "-o", "json", "--controller", where)
 		require.Equal(t, exitOK, got.code, got.err)

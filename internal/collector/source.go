@@ -77,7 +77,7 @@ func read(file string) (string, error) {
 func assignment(setting string) (string, error) {
 	path, value, ok := strings.Cut(setting, "=")
 	if !ok || path == "" {
-		return "", fmt.Errorf("reading setting %q: expected PATH=VALUE, such as exporters.debug.verbosity=detailed", setting)
+		return "", mistakef("", 0, "reading setting %q: expected PATH=VALUE, such as exporters.debug.verbosity=detailed", setting)
 	}
 	return strings.ReplaceAll(path, ".", "::") + ": " + value + "\n", nil
 }
