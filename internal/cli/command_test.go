@@ -68,7 +68,7 @@ func TestUsage_errors(t *testing.T) {
 		{"edges extra", `aeolus edges takes no arguments, got "extra" (see aeolus edges --help)`},
 		{"edges -o jsn", "--output jsn: expected table, wide, json, yaml; did you mean json?"},
 		{"edges --port http", "--port http: expected a whole number (see aeolus edges --help)"},
-		{"edges --window 1h", "--window 1h0m0s: expected 1s to 5m"},
+		{"edges --window 1ms", `--window 1ms: expected at least 1s`},
 		{"edges --controller ftp://x", `--controller "ftp://x": expected the path of a socket, or an address such as http://127.0.0.1:7777`},
 		{"events --kind connect.refusd", `--kind "connect.refusd" is no kind of event (did you mean connect.refused?)`},
 		{"events --since yesterday", `--since "yesterday": expected a time ago such as 5m, 1h or 7d, a time of day such as 12:04, or an instant such as 2026-01-31T12:04:31Z`},
