@@ -155,7 +155,7 @@ func (m *maker) nativeOf(i, schema int) *histogram.Histogram {
 	return &histogram.Histogram{
 		Schema: int32(schema), ZeroThreshold: 0.001, ZeroCount: uint64(n), Count: uint64(n * 13), Sum: float64(n) * 21.5,
 		PositiveSpans: []histogram.Span{{Offset: 0, Length: 2}, {Offset: 1, Length: 2}}, PositiveBuckets: []int64{n * 2, n, -n, 0},
-		NegativeSpans: []histogram.Span{{Offset: 0, Length: 2}}, NegativeBuckets: []int64{n, n - n},
+		NegativeSpans: []histogram.Span{{Offset: 0, Length: 2}}, NegativeBuckets: []int64{n, 0},
 	}
 }
 
