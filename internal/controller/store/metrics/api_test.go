@@ -39,7 +39,7 @@ func TestAPI_asGrafanaAsks(t *testing.T) {
 		{"/alertmanagers", nil, "activeAlertmanagers:[]"},
 		{"/targets", nil, "activeTargets:[]"},
 		{"/scrape_pools", nil, "scrapePools"},
-		{"/status/config", nil, "out_of_order_time_window: 1h"},
+		{"/status/config", nil, "out_of_order_time_window: 2h"},
 		{"/status/flags", nil, "query.timeout:2m"},
 		{"/status/runtimeinfo", nil, "storageRetention:3d"},
 		{"/status/tsdb", nil, "numSeries:1"},

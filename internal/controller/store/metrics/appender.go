@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/prometheus/prometheus/model/exemplar"
@@ -81,18 +82,21 @@ func (a *appender) AppendHistogramSTZeroSample(ref storage.SeriesRef, ls labels.
 	return a.Appender.AppendHistogramSTZeroSample(ref, ls, at, start, h, f)
 }
 
+// errNoExemplar hides from the library why an exemplar was refused: it would call the request failed, of which all samples
+// may have been stored.
+var errNoExemplar = errors.New("the exemplar was refused")
+
 // AppendExemplar takes an exemplar.
 func (a *appender) AppendExemplar(ref storage.SeriesRef, ls labels.Labels, e exemplar.Exemplar) (storage.SeriesRef, error) {
 	a.exemplarsSeen++
 	if e.Ts > a.latest {
-		err := &refusal{"future", fmt.Sprintf("an exemplar lies more than %s in the future", ahead)}
-		a.refuseExemplar(err)
-		return ref, err
+		a.refuseExemplar(&refusal{"future", fmt.Sprintf("an exemplar lies more than %s in the future", ahead)})
+		return ref, errNoExemplar
 	}
 	given, err := a.Appender.AppendExemplar(ref, ls, e)
 	if err != nil {
 		a.refuseExemplar(err)
-		return ref, err
+		return ref, errNoExemplar
 	}
 	a.exemplarsStored++
 	return given, nil

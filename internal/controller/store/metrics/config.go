@@ -64,7 +64,7 @@ type WriteLimits struct {
 const (
 	defaultRetention      = 72 * time.Hour
 	defaultRetentionBytes = 4 << 30
-	defaultOutOfOrder     = time.Hour
+	defaultOutOfOrder     = 2 * time.Hour
 	defaultExemplars      = 100_000
 )
 

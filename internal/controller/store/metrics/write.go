@@ -177,7 +177,9 @@ func (h *writeHandler) answer(w http.ResponseWriter, got *recorded, request *tak
 		}
 	}
 	request.missed(cause, n)
-	lost := request.total() + request.exemplarTotal()
+	// An exemplar is no sample: that some were refused is counted, and said in the header of those that were written. A
+	// request that failed for them would make senders count samples as lost that are here.
+	lost := request.total()
 	switch {
 	case got.code/100 == 5:
 		h.store.warn("receiving remote write", got.text())
@@ -185,7 +187,7 @@ func (h *writeHandler) answer(w http.ResponseWriter, got *recorded, request *tak
 	case got.code/100 == 2 && lost == 0:
 		w.WriteHeader(got.code)
 		return nil
-	case got.code/100 == 2, lost > 0:
+	case got.code/100 == 2, lost+request.exemplarTotal() > 0:
 		return reject(http.StatusBadRequest, "partial", request.words())
 	}
 	return reject(got.code, "malformed", got.text())

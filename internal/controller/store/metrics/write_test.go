@@ -70,3 +70,38 @@ func TestWrite_secondVersionIsReadBack(t *testing.T) {
 	require.Contains(t, fmt.Sprint(get(t, s, "/query_exemplars", "query", "events_total", "start", at(now.Add(-time.Hour)), "end", at(now))["data"]), "abc-2")
 	balanced(t, s)
 }
+
+// TestWrite_exemplarsCostNoSamples: those that are refused are counted and said, and what came with them has arrived.
+func TestWrite_exemplarsCostNoSamples(t *testing.T) {
+	when := func(ago time.Duration) int64 { return now.Add(-ago).UnixMilli() }
+	first := func(t *testing.T, ago time.Duration, value float64, exemplar time.Duration) []byte {
+		series := seriesV1("requests_total", sampleV1(ago, value))
+		series.Exemplars = []prompb.Exemplar{{Labels: labelsV1("event_id", fmt.Sprint(value)), Value: 1, Timestamp: when(exemplar)}}
+		return packV1(t, &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{series}})
+	}
+	second := func(t *testing.T, ago time.Duration, value float64, exemplar time.Duration) []byte {
+		texts := newSymbols()
+		return packV2(t, texts.request(writev2.TimeSeries{
+			LabelsRefs: texts.refs("__name__", "requests_total"),
+			Samples:    []writev2.Sample{{Value: value, Timestamp: when(ago)}},
+			Exemplars:  []writev2.Exemplar{{LabelsRefs: texts.refs("event_id", fmt.Sprint(value)), Value: 1, Timestamp: when(exemplar)}},
+		}))
+	}
+	for version, pack := range map[string]func(*testing.T, time.Duration, float64, time.Duration) []byte{v1Type: first, v2Type: second} {
+		t.Run(version, func(t *testing.T) {
+			s := open(t, func(c *Config) { c.OutOfOrder = 0 })
+			require.Equal(t, 204, post(t, s.RemoteWrite(), tester, version, pack(t, 10*time.Second, 1, 10*time.Second)).Code)
+			for i, exemplar := range []time.Duration{time.Minute, -100 * time.Hour} {
+				w := post(t, s.RemoteWrite(), tester, version, pack(t, time.Duration(5-i)*time.Second, float64(2+i), exemplar))
+				require.Equal(t, 204, w.Code, w.Body.String())
+				if version == v2Type {
+					require.Equal(t, "1 0 0", written(w))
+				}
+			}
+			require.Equal(t, uint64(3), counted(s, "metrics.samples").Out)
+			require.Equal(t, map[string]uint64{"out-of-order": 1, "future": 1}, counted(s, "metrics.exemplars").Dropped)
+			require.Equal(t, uint64(3), counted(s, "metrics.requests").Out)
+			balanced(t, s)
+		})
+	}
+}
