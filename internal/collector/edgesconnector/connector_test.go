@@ -65,6 +65,31 @@ func TestConnector_dropsWhatComesTwice(t *testing.T) {
 	require.Equal(t, 2.0, one(t, b.recorder.live(`aeolus_collector_stage_dropped_total{reason="duplicate",stage="edges.events"}`)))
 }
 
+// TestConnector_exemplarsMoveOn: nodes tell late, in any order and by clocks of their own; what Prometheus would refuse is
+// not given. That each is newer than the one before is held by the recorder.
+func TestConnector_exemplarsMoveOn(t *testing.T) {
+	b := newBench(t, nil)
+	event := func(id string, at time.Duration) model.Event {
+		return model.Event{
+			ID: id, Kind: model.EventRefused, Node: "n1", Time: b.clock.Add(at), Role: model.RoleClient, Endpoint: who("w1"),
+			Local: netip.AddrPortFrom(address(1), 40000), Remote: netip.AddrPortFrom(address(2), 80),
+		}
+	}
+	b.happen(event("later", -time.Second), event("earlier", -2*time.Second), event("same", -2*time.Second+time.Microsecond))
+	b.pass(10 * time.Second)
+	b.happen(event("late", -time.Minute), event("again", -11*time.Second))
+	b.pass(10 * time.Second)
+	b.happen(event("ahead", time.Hour))
+	b.pass(10 * time.Second)
+	b.happen(event("next", -time.Second))
+	b.pass(10 * time.Second)
+	require.Equal(t, 7.0, b.recorder.total("aeolus_events_total"))
+	require.Len(t, b.recorder.exemplars, 1)
+	for _, ids := range b.recorder.exemplars {
+		require.Equal(t, []string{"earlier", "later", "ahead", "next"}, ids)
+	}
+}
+
 // TestConnector_endAndReturn holds that increase() over the end of a series and its return is what was counted, whatever
 // the counts before and after were.
 func TestConnector_endAndReturn(t *testing.T) {

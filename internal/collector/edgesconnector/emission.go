@@ -182,6 +182,7 @@ func (w *writer) exemplars(g *group, point pmetric.NumberDataPoint) {
 		made.SetIntValue(1)
 		made.SetTimestamp(pcommon.NewTimestampFromTime(g.exemplars[i].at))
 		made.FilteredAttributes().PutStr(names.RecordID, g.exemplars[i].id)
+		g.exemplified = g.exemplars[i].at
 	}
 	g.exemplars = g.exemplars[:0]
 }

@@ -82,6 +82,8 @@ type group struct {
 	numbers    []number
 	histograms []histogram
 	exemplars  []exemplar
+	// exemplified is when the last exemplar that was given happened.
+	exemplified time.Time
 	// open keeps a group that is quiet.
 	open    int64
 	touched time.Time
@@ -92,11 +94,21 @@ type group struct {
 	late bool
 }
 
+// remember keeps an exemplar if it is among the newest. Prometheus knows milliseconds, and refuses what is not newer than
+// the exemplar before: of what several nodes tell at once, by clocks of their own, only what moves on is given.
 func (g *group) remember(e exemplar) {
-	if len(g.exemplars) >= maxExemplars {
-		g.exemplars = append(g.exemplars[:0], g.exemplars[1:]...)
+	e.at = e.at.Truncate(time.Millisecond)
+	if !e.at.After(g.exemplified) {
+		return
 	}
-	g.exemplars = append(g.exemplars, e)
+	place, taken := slices.BinarySearchFunc(g.exemplars, e.at, func(known exemplar, at time.Time) int { return known.at.Compare(at) })
+	if taken {
+		return
+	}
+	g.exemplars = slices.Insert(g.exemplars, place, e)
+	if extra := len(g.exemplars) - maxExemplars; extra > 0 {
+		g.exemplars = slices.Delete(g.exemplars, 0, extra)
+	}
 }
 
 // table holds the groups of one family.

@@ -36,7 +36,12 @@ func (h *happenings) add(event *model.Event, edge *graph.Edge, now time.Time) {
 	}
 	g := h.at(p, now)
 	g.numbers[0].add(1)
-	g.remember(exemplar{event.ID, event.Time})
+	// A clock that is ahead must not keep away what comes after.
+	at := event.Time
+	if at.After(now) {
+		at = now
+	}
+	g.remember(exemplar{event.ID, at})
 	h.mark(g)
 }
 

@@ -97,14 +97,15 @@ func TestEvents_leaveAtOnce(t *testing.T) {
 	config := defaultConfig().(*Config)
 	config.Interval, config.Heartbeat, config.Expire = time.Hour, time.Hour, 2*time.Hour
 	c := newConnector(params{config: config, next: capable{next}, instance: "here"})
+	begin := time.Now().Add(-time.Second)
 	// Everything that is due at the start is taken for given.
 	c.nextInterval = time.Now().Add(time.Hour)
 	require.NoError(t, c.Start(context.Background(), nil))
 	require.NoError(t, c.ConsumeLogs(context.Background(), logsOf(t, &model.Batch{Sequence: 1, Taken: time.Now()})))
-	require.NoError(t, c.ConsumeLogs(context.Background(), eventsOf(t, []model.Event{refused(1, time.Now())})))
+	require.NoError(t, c.ConsumeLogs(context.Background(), eventsOf(t, []model.Event{refused(1, begin)})))
 	<-next.taken
 	for i := range 50 {
-		require.NoError(t, c.ConsumeLogs(context.Background(), eventsOf(t, []model.Event{refused(2+i, time.Now())})))
+		require.NoError(t, c.ConsumeLogs(context.Background(), eventsOf(t, []model.Event{refused(2+i, begin.Add(time.Duration(1+i)*time.Millisecond))})))
 	}
 	next.release <- struct{}{}
 	<-next.taken

@@ -28,10 +28,12 @@ type recorder struct {
 	series map[string][]sample
 	// exemplars by series.
 	exemplars map[string][]string
+	// exemplified is when the last exemplar of a series was.
+	exemplified map[string]pcommon.Timestamp
 }
 
 func newRecorder(t testing.TB) *recorder {
-	return &recorder{t: t, series: map[string][]sample{}, exemplars: map[string][]string{}}
+	return &recorder{t: t, series: map[string][]sample{}, exemplars: map[string][]string{}, exemplified: map[string]pcommon.Timestamp{}}
 }
 
 func (r *recorder) take(metrics pmetric.Metrics) {
@@ -97,6 +99,8 @@ func (r *recorder) number(known *names.Metric, p pmetric.NumberDataPoint) {
 	for _, e := range p.Exemplars().All() {
 		id, _ := e.FilteredAttributes().Get(names.RecordID)
 		r.exemplars[key] = append(r.exemplars[key], id.Str())
+		require.Greater(r.t, e.Timestamp()/1e6, r.exemplified[key]/1e6, "%s: Prometheus would refuse the exemplar", key)
+		r.exemplified[key] = e.Timestamp()
 	}
 }
 
