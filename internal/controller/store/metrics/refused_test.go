@@ -237,7 +237,7 @@ func TestWrite_exemplarsThatAreRefused(t *testing.T) {
 		LabelsRefs: texts.refs("__name__", "m"), Samples: []writev2.Sample{{Value: 1, Timestamp: now.UnixMilli()}},
 		Exemplars: []writev2.Exemplar{exemplar(time.Minute, "a"), exemplar(0, strings.Repeat("x", 500)), exemplar(-time.Hour, "b"), exemplar(0, "c")},
 	})))
-	require.Equal(t, 400, w.Code)
+	require.Equal(t, 204, w.Code, w.Body.String())
 	require.Equal(t, "1 0 2", written(w))
 	require.Equal(t, map[string]uint64{"long-labels": 1, "not-taken": 1}, counted(s, "metrics.exemplars").Dropped)
 	balanced(t, s)

@@ -89,7 +89,7 @@ func TestWrite_exemplarsCostNoSamples(t *testing.T) {
 	}
 	for version, pack := range map[string]func(*testing.T, time.Duration, float64, time.Duration) []byte{v1Type: first, v2Type: second} {
 		t.Run(version, func(t *testing.T) {
-			s := open(t, func(c *Config) { c.OutOfOrder = 0 })
+			s := open(t, func(c *Config) { c.OutOfOrder = time.Second })
 			require.Equal(t, 204, post(t, s.RemoteWrite(), tester, version, pack(t, 10*time.Second, 1, 10*time.Second)).Code)
 			for i, exemplar := range []time.Duration{time.Minute, -100 * time.Hour} {
 				w := post(t, s.RemoteWrite(), tester, version, pack(t, time.Duration(5-i)*time.Second, float64(2+i), exemplar))
@@ -99,7 +99,7 @@ func TestWrite_exemplarsCostNoSamples(t *testing.T) {
 				}
 			}
 			require.Equal(t, uint64(3), counted(s, "metrics.samples").Out)
-			require.Equal(t, map[string]uint64{"out-of-order": 1, "future": 1}, counted(s, "metrics.exemplars").Dropped)
+			require.Equal(t, map[string]uint64{"out-of-order": 1, "not-taken": 1}, counted(s, "metrics.exemplars").Dropped)
 			require.Equal(t, uint64(3), counted(s, "metrics.requests").Out)
 			balanced(t, s)
 		})
