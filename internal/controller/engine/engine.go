@@ -16,6 +16,7 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 	"github.com/aeolus-ebpf/aeolus/internal/reduce"
+	"github.com/aeolus-ebpf/aeolus/internal/sequence"
 )
 
 const (
@@ -59,7 +60,7 @@ type Engine struct {
 	keep       func(*Anomaly)
 	findings   map[string]map[string]string
 	held       []heldEvent
-	known      *seenEvents
+	known      *sequence.Recent
 	newEdges   []*graph.Edge
 	edgeNumber uint64
 	// logNumber counts the log records of other programs.
@@ -88,7 +89,7 @@ func New(config Config) *Engine {
 		detector: detect.New(config.Detect, config.Now()),
 		events:   latest[*Event]{max: maxEvents}, ended: latest[*Anomaly]{max: maxAnomalies},
 		open: map[string]*Anomaly{}, byEdge: map[string]map[string]*Anomaly{}, findings: map[string]map[string]string{},
-		known:       newSeenEvents(65536),
+		known:       sequence.NewRecent(65536),
 		detectStage: config.Ledger.Stage("detect"), eventStage: config.Ledger.Stage("events"),
 		Events:      broadcast.NewHub[*Event](watch),
 		Anomalies:   broadcast.NewHub[*Anomaly](watch),

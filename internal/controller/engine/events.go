@@ -24,7 +24,7 @@ func (e *Engine) ApplyEvents(events []model.Event) {
 		switch {
 		case event.Endpoint == nil:
 			e.eventStage.Drop("no-endpoint", 1)
-		case !e.known.first(event):
+		case !e.known.First(event.Node, event.ID):
 			e.eventStage.Drop("duplicate", 1)
 		case e.hold(event, now):
 		default:
@@ -180,35 +180,4 @@ func sentence(event *model.Event, edge *graph.Edge, record *Event) string {
 		return fmt.Sprintf("%s reset a connection between %s and %s", by, client, server)
 	}
 	return fmt.Sprintf("%s between %s and %s", event.Kind, client, server)
-}
-
-// eventKey is an event's id, by the node that it is of: an agent must not be able to use up the ids of another.
-type eventKey struct{ node, id string }
-
-// seenEvents remembers the ids of a bounded number of events, so that one that is sent again counts once.
-type seenEvents struct {
-	max      int
-	now, old map[eventKey]struct{}
-}
-
-func newSeenEvents(limit int) *seenEvents {
-	return &seenEvents{max: limit, now: map[eventKey]struct{}{}, old: map[eventKey]struct{}{}}
-}
-
-func (s *seenEvents) first(event *model.Event) bool {
-	if event.ID == "" {
-		return true
-	}
-	key := eventKey{event.Node, event.ID}
-	if _, ok := s.now[key]; ok {
-		return false
-	}
-	if _, ok := s.old[key]; ok {
-		return false
-	}
-	if len(s.now) >= s.max {
-		s.old, s.now = s.now, map[eventKey]struct{}{}
-	}
-	s.now[key] = struct{}{}
-	return true
 }
