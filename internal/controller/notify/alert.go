@@ -35,8 +35,8 @@ type Anomaly struct {
 	Closed time.Time
 }
 
-// fromEngine takes what an alert needs of the engine's anomaly.
-func fromEngine(a *engine.Anomaly) Anomaly {
+// fromEngine takes what an alert needs of the engine's anomaly as it is now.
+func fromEngine(a *engine.Anomaly, now time.Time) Anomaly {
 	made := Anomaly{
 		ID: a.ID, Kind: a.Kind, Severity: a.Severity, Edge: a.Edge, Summary: a.Summary, Since: a.Since, Closed: a.Closed,
 		Subject: a.Subject, Labels: a.Labels,
@@ -44,7 +44,7 @@ func fromEngine(a *engine.Anomaly) Anomaly {
 	if made.Since.IsZero() || made.Since.After(a.Opened) {
 		made.Since = a.Opened
 	}
-	if seen := a.Acknowledgement; seen != nil {
+	if seen := a.Acknowledgement; a.Acknowledged(now) {
 		made.AcknowledgedBy = strings.TrimSuffix(seen.Who+": "+seen.Comment, ": ")
 	}
 	if a.On != nil {
@@ -56,6 +56,10 @@ func fromEngine(a *engine.Anomaly) Anomaly {
 	}
 	return made
 }
+
+// acknowledged is the annotation that says who has seen it. A label would make it another alert, of which everybody would be
+// told anew.
+const acknowledged = "acknowledged"
 
 const (
 	maxLabel    = 256
@@ -119,7 +123,7 @@ func severityName(s detect.Severity) string {
 func alertAnnotations(a *Anomaly) map[string]string {
 	annotations := map[string]string{"summary": clean(a.Summary, maxSummary), "anomaly": clean(a.ID, maxLabel)}
 	if a.AcknowledgedBy != "" {
-		annotations["acknowledged"] = clean(a.AcknowledgedBy, maxLabel)
+		annotations[acknowledged] = clean(a.AcknowledgedBy, maxLabel)
 	}
 	if a.Subject != "" {
 		annotations["subject"] = clean(a.Subject, maxLabel)

@@ -90,11 +90,12 @@ func (n *Notifier) Run(ctx context.Context, page string) error {
 
 // recall takes in what has ended of late: the run before may not have come to tell that.
 func (n *Notifier) recall() {
-	since := n.config.Now().Add(-n.config.Retention)
+	now := n.config.Now()
+	since := now.Add(-n.config.Retention)
 	n.engine.Read(func(v engine.View) {
 		v.Ended(func(a *engine.Anomaly) bool {
 			if a.Closed.After(since) {
-				made := fromEngine(a)
+				made := fromEngine(a, now)
 				n.table.recall(&made)
 			}
 			return true
@@ -123,7 +124,7 @@ func (n *Notifier) follow(ctx context.Context, changes *broadcast.Subscription[*
 }
 
 func (n *Notifier) take(changed *engine.Anomaly) {
-	made := fromEngine(changed)
+	made := fromEngine(changed, n.config.Now())
 	if n.table.put(&made) {
 		n.nudge()
 	}
@@ -132,9 +133,10 @@ func (n *Notifier) take(changed *engine.Anomaly) {
 // reconcile makes the table agree with what is open.
 func (n *Notifier) reconcile() {
 	var open []Anomaly
+	now := n.config.Now()
 	n.engine.Read(func(v engine.View) {
 		for _, a := range v.Open() {
-			open = append(open, fromEngine(a))
+			open = append(open, fromEngine(a, now))
 		}
 	})
 	known, news := map[string]bool{}, false

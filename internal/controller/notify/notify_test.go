@@ -190,6 +190,38 @@ func TestNotifier_repeats(t *testing.T) {
 	})
 }
 
+// TestNotifier_acknowledged: it stays the same alert, and says so at once, for as long as that holds.
+func TestNotifier_acknowledged(t *testing.T) {
+	one := newReceiver(t, nil)
+	w := newWorld(t, Config{Alertmanagers: []string{one.URL}, Resend: time.Hour})
+	w.open("payment")
+	eventually(t, one, "payment", 1)
+	before := one.last()["payment"]
+	id := before.Annotations["anomaly"]
+	require.NotContains(t, before.Annotations, "acknowledged")
+	says := func(want string) {
+		t.Helper()
+		testkit.Eventually(t, 20*time.Second, func() string {
+			now := one.last()["payment"]
+			require.Equal(t, before.Labels, now.Labels)
+			require.Equal(t, before.StartsAt, now.StartsAt)
+			if got := now.Annotations["acknowledged"]; got != want || one.firing() != "payment" {
+				return "acknowledged: " + got
+			}
+			return ""
+		})
+	}
+	require.NotNil(t, w.Acknowledge(id, &engine.Acknowledgement{Who: "kim", Comment: "the\ndisk", At: time.Now(), Until: time.Now().Add(time.Second)}))
+	says("kim: the disk")
+	says("")
+	require.NotNil(t, w.Acknowledge(id, &engine.Acknowledgement{Who: "kim", At: time.Now()}))
+	says("kim")
+	require.NotNil(t, w.Acknowledge(id, nil))
+	says("")
+	w.close("payment")
+	eventually(t, one, "", 1)
+}
+
 // TestNotifier_survives has Alertmanagers that answer badly, and one that does not: each hears how things are in the end,
 // and none keeps the others waiting.
 func TestNotifier_survives(t *testing.T) {

@@ -21,7 +21,7 @@ type entry struct {
 	firing              bool
 	// closed is when it ended as it is told, ended when that was learned here.
 	closed, ended time.Time
-	// generation grows whenever it begins or ends.
+	// generation grows whenever it begins, ends, or somebody says to have seen it.
 	generation uint64
 	told       []telling
 }
@@ -66,15 +66,14 @@ func (t *table) put(a *Anomaly) bool {
 		return false
 	}
 	if known != nil && a.Severity <= known.severity {
-		known.annotations = alertAnnotations(a)
-		return false
+		return t.describe(known, a)
 	}
 	labels := alertLabels(t.config.Name, a)
 	key := fingerprint(labels)
 	if known != nil && known.key == key {
 		// A rule's own word for how bad it is stays.
-		known.severity, known.annotations = a.Severity, alertAnnotations(a)
-		return false
+		known.severity = a.Severity
+		return t.describe(known, a)
 	}
 	if known != nil {
 		t.end(known, t.config.Now())
@@ -93,6 +92,18 @@ func (t *table) put(a *Anomaly) bool {
 		return false
 	}
 	e.since, e.firing, e.closed = a.Since, true, time.Time{}
+	t.news(e)
+	return true
+}
+
+// describe renews what is said of an alert that goes on, and tells whether that cannot wait until it is repeated: who looks
+// there should see at once that somebody has taken it on.
+func (t *table) describe(e *entry, a *Anomaly) bool {
+	before := e.annotations[acknowledged]
+	e.annotations = alertAnnotations(a)
+	if e.annotations[acknowledged] == before {
+		return false
+	}
 	t.news(e)
 	return true
 }
