@@ -22,8 +22,9 @@ func (a *app) acknowledgeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ack ID [flags]",
 		Short: "Say that you have seen an anomaly",
-		Long: `Notes that somebody has seen an anomaly: it stays listed, with a mark, and nobody is notified of it again. It lasts as
-long as the anomaly, or as long as --for says. The id is what aeolus anomalies -o wide shows; its beginning is enough.`,
+		Long: `Notes that somebody has seen an anomaly: it stays listed, with a mark, and its alert says by whom. It is no silence: who is
+called is Alertmanager's matter. It lasts as long as the anomaly, or as long as --for says. The id is what aeolus
+anomalies -o wide shows; its beginning is enough.`,
 		Example: `  aeolus anomalies ack 5vq1k --comment "the card provider is down"
   aeolus anomalies ack 5vq1k --for 2h`,
 		Args: oneArgument("the id of an anomaly"),

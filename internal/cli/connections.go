@@ -24,11 +24,11 @@ func (a *app) connectionsCommand() *cobra.Command {
 		Long: `Lists TCP connections: who opened them to whom, in what state they are, what they have carried and how well. Without
 flags those that are open now; --closed adds those that ended and --failed shows only those that failed. For a time in the
 past they are those that did something within it, what they carried then, ended or not.`,
-		Example: `  aeolus connections --client checkout      what checkout has open
-  aeolus connections --failed --limit 20    the last ones that failed, and how
-  aeolus connections --since 1h --failed    those that failed within the last hour
-  aeolus connections --at 12:04 --server db what talked to db at four past twelve
-  aeolus connections -f --port 5432         connections to port 5432 as they open, change and close`,
+		Example: `  aeolus connections --client checkout       what checkout has open
+  aeolus connections --failed --limit 20     the last ones that failed, and how
+  aeolus connections --since 1h --failed     those that failed within the last hour
+  aeolus connections --at 12:04 --server db  what talked to db at four past twelve
+  aeolus connections -f --port 5432          connections to port 5432 as they open, change and close`,
 	}
 	list := a.listingCommand(cmd, 200)
 	list.periodFlags(cmd, "what did something then")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	queryv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1"
 	"github.com/aeolus-ebpf/aeolus/internal/controller"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/detect"
 	statestore "github.com/aeolus-ebpf/aeolus/internal/controller/store/state"
@@ -89,7 +90,7 @@ func (a *app) runController(ctx context.Context, flags controllerFlags) error {
 	if flags.token == "" {
 		flags.token = rand.Text()
 	}
-	kept, err := flags.metrics(flags.data)
+	keeps, err := flags.metrics(flags.data)
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (a *app) runController(ctx context.Context, flags controllerFlags) error {
 		Version: version.String(), GRPCListen: flags.agents, HTTPListen: flags.listen, Public: flags.public, Names: flags.names,
 		UnixSocket: filepath.Join(flags.run, socketName), TLS: pki.ServerConfig(certificate, authority.Pool()), Token: flags.token,
 		Assets: pages(), Detect: detect.Config{Learning: flags.learning, NewEdges: flags.newEdges}, Logger: a.logger(a.verbose + 1),
-		Metrics: kept, Credentials: credentials, Notify: told, Archive: remembered,
+		Metrics: keeps, Credentials: credentials, Notify: told, Archive: remembered,
 		State: statestore.Config{Directory: flags.data}, Rules: evaluated,
 	})
 	if err != nil {
@@ -140,7 +141,7 @@ func (a *app) runController(ctx context.Context, flags controllerFlags) error {
 	case err := <-ended:
 		return err
 	case addresses := <-made.Ready():
-		a.introduce(addresses, flags.token)
+		a.introduce(ctx, addresses, flags.token, kept{directory: flags.data, metrics: keeps, archive: remembered})
 	}
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		return err
@@ -148,11 +149,18 @@ func (a *app) runController(ctx context.Context, flags controllerFlags) error {
 	return nil
 }
 
-// introduce says where the controller can be reached.
-func (a *app) introduce(addresses controller.Addresses, token string) {
+// introduce says where the controller can be reached, and what it keeps.
+func (a *app) introduce(ctx context.Context, addresses controller.Addresses, token string, keeps kept) {
+	// A controller that does not answer about itself is still to be introduced.
+	status, _ := a.dialSocket(addresses.UnixSocket).GetStatus(ctx, &queryv1.GetStatusRequest{})
+	line := func(what, text string) { fmt.Fprintf(a.Out, "  %-10s %s\n", what, table.Clean(text)) }
 	fmt.Fprintf(a.Out, "aeolus %s controller\n\n", version.String())
-	fmt.Fprintf(a.Out, "  agents  %s\n  look    http://%s/?token=%s\n  or      aeolus edges --controller %s\n\n",
-		addresses.GRPC, addresses.HTTP, token, table.Clean(addresses.UnixSocket))
+	line("agents", addresses.GRPC)
+	line("keeps", keeps.words(a, status.GetArchive()))
+	line("prometheus", keeps.machines(addresses.HTTP))
+	line("look", fmt.Sprintf("http://%s/?token=%s", addresses.HTTP, token))
+	line("or", "aeolus edges --controller "+addresses.UnixSocket)
+	fmt.Fprintln(a.Out)
 }
 
 // names tells whether a certificate is good for every host.

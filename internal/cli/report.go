@@ -19,10 +19,11 @@ type upReport struct {
 	status *queryv1.Status
 	// page is the address for a browser, socket the one for the command line.
 	page, socket string
-	// scrape is where a Prometheus finds metrics; empty for nowhere.
-	scrape   string
-	defaults bool
-	demo     string
+	// scrape is where a Prometheus finds metrics; empty for nowhere. http is the page's host and port.
+	scrape, http string
+	kept         kept
+	defaults     bool
+	demo         string
 }
 
 // write prints the report: short, calm, one line for each thing.
@@ -46,9 +47,11 @@ func (r upReport) write(a *app) {
 	if r.demo != "" {
 		line("demo", "%s", r.demo)
 	}
+	line("keeps", "%s", r.kept.words(a, r.status.GetArchive()))
 	if r.scrape != "" {
 		line("scrape", "http://%s/metrics", r.scrape)
 	}
+	line("prometheus", "%s", r.kept.machines(r.http))
 	line("look", "%s", r.page)
 	hint := "aeolus edges -f"
 	if !r.defaults {

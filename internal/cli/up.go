@@ -90,7 +90,7 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 	if err != nil {
 		return usageError{err.Error()}
 	}
-	kept, err := flags.metrics(flags.data)
+	keeps, err := flags.metrics(flags.data)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 	ready := make(chan up.Addresses, 1)
 	config := up.Config{
 		Node: flags.node, Scope: scope, DataDir: flags.data, RunDir: flags.run, Listen: flags.listen, Token: flags.token,
-		Names: flags.names, Public: flags.public, Scrape: flags.scrape, Learning: flags.learning, Metrics: kept, Credentials: credentials, Notify: alerts,
+		Names: flags.names, Public: flags.public, Scrape: flags.scrape, Learning: flags.learning, Metrics: keeps, Credentials: credentials, Notify: alerts,
 		Archive: remembered, Rules: evaluated,
 		Assets: pages(), Logger: a.logger(a.verbose),
 		Progress: func(line string) { a.progress("%s", line) },
@@ -140,7 +140,7 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		a.tell(ctx, flags, ready)
+		a.tell(ctx, flags, kept{directory: flags.data, metrics: keeps, archive: remembered}, ready)
 	}()
 	err = all.Run(ctx)
 	cancel()
@@ -172,7 +172,7 @@ func checkScrape(address string, public bool) error {
 }
 
 // tell prints the report when there is something to report, and then each anomaly.
-func (a *app) tell(ctx context.Context, flags upFlags, ready <-chan up.Addresses) {
+func (a *app) tell(ctx context.Context, flags upFlags, keeps kept, ready <-chan up.Addresses) {
 	var addresses up.Addresses
 	select {
 	case <-ctx.Done():
@@ -185,7 +185,10 @@ func (a *app) tell(ctx context.Context, flags upFlags, ready <-chan up.Addresses
 	if status == nil {
 		return
 	}
-	report := upReport{status: status, page: addresses.Page, socket: addresses.Socket, scrape: addresses.Scrape, defaults: flags.run == a.runDirectory()}
+	report := upReport{
+		status: status, page: addresses.Page, socket: addresses.Socket, scrape: addresses.Scrape, http: addresses.HTTP, kept: keeps,
+		defaults: flags.run == a.runDirectory(),
+	}
 	if flags.demo {
 		report.demo = "a shop of real services; sudo aeolus demo fault list says what can go wrong"
 		if !report.defaults {

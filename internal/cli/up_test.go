@@ -11,8 +11,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	queryv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/archive"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
 	"github.com/aeolus-ebpf/aeolus/internal/testkit"
 )
 
@@ -41,7 +44,9 @@ func TestUp_reportsAndIsAsked(t *testing.T) {
 	require.Empty(t, errs.String())
 	for _, line := range []string{
 		`^aeolus \S+ on kernel `, `watches    every TCP connection of this host, as node here\n`, `runs       sensor \S+: (running|degraded)`,
-		`kernel     \d+ kernel features work`, `scrape     http://127\.0\.0\.1:\d+/metrics\n`, `look       http://127\.0\.0\.1:\d+/\?token=given\n`,
+		`kernel     \d+ kernel features work`, `scrape     http://127\.0\.0\.1:\d+/metrics\n`,
+		`keeps      history (from now on|since \d\d:\d\d:\d\d) \(at most 7 d, 2 GB\) and metrics \(3 d, 4\.3 GB\) in ` + regexp.QuoteMeta(data) + `\n`,
+		`prometheus http://127\.0\.0\.1:\d+ for Grafana and promtool; remote write to /api/v1/write, OTLP to /v1/metrics and /v1/logs; with the token\n`, `look       http://127\.0\.0\.1:\d+/\?token=given\n`,
 		`or         aeolus edges -f --controller ` + regexp.QuoteMeta(filepath.Join(runDir, socketName)) + `\n`,
 	} {
 		require.Regexp(t, line, out.String())
@@ -65,7 +70,7 @@ func TestControllerAndAgent_apart(t *testing.T) {
 		return out, stop
 	}
 	out, stopController := controller("127.0.0.1:0")
-	agents := regexp.MustCompile(`agents  (\S+)`).FindStringSubmatch(out.String())[1]
+	agents := regexp.MustCompile(`agents +(\S+)`).FindStringSubmatch(out.String())[1]
 	got := run(t, nil, "certificate", "agent", "node-1", "--data-dir", path("data"), "--out", path("node"))
 	require.Equal(t, exitOK, got.code, got.err)
 	file := path("agent.yaml")
@@ -102,7 +107,7 @@ func TestReport_withoutFeatures(t *testing.T) {
 			{Name: "fentry", Verdict: "no", Error: "denied", Without: "Built-in sensors do not need it."},
 		},
 		Assignments: []*queryv1.Assignment{{Id: "tcp", State: "degraded", Reason: "no walk"}},
-	}}}, page: "http://x/?token=t", socket: "/s", defaults: true}.write(a)
+	}}}, page: "http://x/?token=t", http: "x", socket: "/s", defaults: true, kept: kept{directory: "/d", metrics: metrics.Config{URL: "http://y"}}}.write(a)
 	require.Regexp(t, `^aeolus v1 on kernel .*
 
   watches    every TCP connection of cgroup:/x, as node n
@@ -110,6 +115,8 @@ func TestReport_withoutFeatures(t *testing.T) {
   without    iter/task_file: Older connections stay unseen\. \(not supported\)
   unknown    cgroup v2: Owners come from elsewhere\. \(not permitted\)
   kernel     1 kernel feature works; 1 that nothing here needs do not \(aeolus doctor lists them\)
+  keeps      no history in /d; metrics are asked of the server that --metrics-url names
+  prometheus http://x for Grafana and promtool; OTLP to /v1/logs; with the token
   look       http://x/\?token=t
   or         aeolus edges -f
 
@@ -121,4 +128,26 @@ func TestAnomalyLine(t *testing.T) {
 	answers := new(fake).anomalies().GetAnomalies()
 	require.Equal(t, "12:04:11  opened  checkout → payment: payment refuses 94 % of checkout's connects since 12:04:11", a.anomalyLine(answers[1]))
 	require.Equal(t, "11:56:31  ended   front → catalogue: latency, after 2 min", a.anomalyLine(answers[0]))
+}
+
+func TestKept_words(t *testing.T) {
+	a := &app{Params: Params{Location: time.UTC, Now: func() time.Time { return now }}}
+	k := kept{directory: "/d", metrics: metrics.Config{Retention: 72 * time.Hour, RetentionBytes: 4 << 30},
+		archive: archive.Config{Directory: "/d/archive", RetentionTime: 168 * time.Hour, RetentionBytes: 2e9}}
+	for _, c := range []struct {
+		oldest time.Time
+		want   string
+	}{
+		{time.Time{}, "history from now on (at most 7 d, 2 GB) and metrics (3 d, 4.3 GB) in /d"},
+		{now.Add(-time.Hour), "history since 11:04:31 (at most 7 d, 2 GB) and metrics (3 d, 4.3 GB) in /d"},
+		{now.Add(-24 * time.Hour), "history since 2026-01-30 12:04 (at most 7 d, 2 GB) and metrics (3 d, 4.3 GB) in /d"},
+	} {
+		history := new(queryv1.History)
+		if !c.oldest.IsZero() {
+			history.Oldest = timestamppb.New(c.oldest)
+		}
+		require.Equal(t, c.want, k.words(a, history))
+	}
+	k.metrics = metrics.Config{URL: "http://a", WriteURL: "http://b"}
+	require.Equal(t, "http://h:1 for Grafana and promtool; remote write to /api/v1/write, OTLP to /v1/logs; with the token", k.machines("h:1"))
 }

@@ -58,8 +58,8 @@ type Config struct {
 
 // Addresses are where to look.
 type Addresses struct {
-	// Page is for a browser, with its token; Socket for this host's command line.
-	Page, Socket string
+	// Page is for a browser, with its token, and HTTP the host and port in it; Socket is for this host's command line.
+	Page, HTTP, Socket string
 	// Scrape is where a Prometheus finds metrics; empty for nowhere.
 	Scrape string
 }

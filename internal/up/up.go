@@ -114,7 +114,8 @@ func (u *Up) runOthers(ctx context.Context, addresses controller.Addresses, coll
 		return err
 	}
 	u.config.Ready(Addresses{
-		Page: fmt.Sprintf("http://%s/?token=%s", addresses.HTTP, u.config.Token), Socket: addresses.UnixSocket, Scrape: collecting.scrape,
+		Page: fmt.Sprintf("http://%s/?token=%s", addresses.HTTP, u.config.Token), HTTP: addresses.HTTP,
+		Socket: addresses.UnixSocket, Scrape: collecting.scrape,
 	})
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return ended(inner, guarded("agent", func() error { return made.Run(inner) })) })
