@@ -103,7 +103,7 @@ func (s *Store) openDatabase() error {
 	options.EnableSTAsZeroSample = true
 	options.EnableMetadataWALRecords = true
 	s.stats = tsdb.NewDBStats()
-	db, err := tsdb.Open(s.directory, s.config.Logger.With("store", "metrics"), s.registry, options, s.stats)
+	db, err := tsdb.Open(s.directory, databaseLogger(s.config.Logger), s.registry, options, s.stats)
 	if err == nil {
 		s.db = db
 		return nil

@@ -3,7 +3,9 @@
 package metrics
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -216,4 +218,16 @@ func TestLimits_future(t *testing.T) {
 	w := post(t, s.RemoteWrite(), tester, v1Type, packV1(t, &prompb.WriteRequest{Timeseries: []prompb.TimeSeries{seriesV1("a", sampleV1(0, 1))}}))
 	require.Equal(t, 400, w.Code)
 	require.Equal(t, map[string]uint64{"future": 1}, counted(s, "metrics.samples").Dropped)
+}
+
+// TestStore_openedAfterAKill says nothing of the lock that the dead have left.
+func TestStore_openedAfterAKill(t *testing.T) {
+	directory := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(directory, "lock"), []byte("1"), 0o600))
+	var log bytes.Buffer
+	s, err := Open(Config{Directory: directory, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	require.NotEmpty(t, log.String())
+	require.NotContains(t, log.String(), "lockfile")
 }
