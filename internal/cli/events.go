@@ -25,7 +25,7 @@ const repeats = 8192
 var eventKinds = []string{
 	string(model.EventRefused), string(model.EventTimedOut), string(model.EventGivenUp), string(model.EventUnreachable),
 	string(model.EventNoRoute), string(model.EventNeverSent), string(model.EventRetrying), string(model.EventReset),
-	string(model.EventNewEdge),
+	string(model.EventNewEdge), string(model.EventLog),
 }
 
 func (a *app) eventsCommand() *cobra.Command {

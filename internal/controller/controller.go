@@ -15,6 +15,7 @@ import (
 	"os"
 	"time"
 
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aeolus-ebpf/aeolus/internal/controller/assignments"
@@ -25,6 +26,7 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/controller/query"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/receive"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/store/state"
 	"github.com/aeolus-ebpf/aeolus/internal/defect"
 	"github.com/aeolus-ebpf/aeolus/internal/loss"
 )
@@ -101,6 +103,7 @@ func New(config Config) (*Controller, error) {
 	server, err := ingest.New(ingest.Config{
 		TLS: config.TLS, Sink: c.engine, Logger: config.Logger, Ledger: c.ledger, Heard: c.book.Heard, Now: config.Now,
 		Control: &assignments.Server{Book: c.book, NodeOf: ingest.NodeOf},
+		Others:  func(resources []*logspb.ResourceLogs) uint64 { return c.receiver.TakeOthers(resources) },
 	})
 	if err != nil {
 		return nil, err
@@ -126,14 +129,19 @@ func (c *Controller) openStores(ctx context.Context) (closeAll func(), err error
 	settings := c.config.Metrics
 	settings.Ledger, settings.Logger, settings.Now = c.ledger, c.config.Logger, c.config.Now
 	settings.Version, settings.Listen = c.config.Version, c.config.HTTPListen
+	// If one of them was written by a newer version, none is touched: the archive looks for itself.
+	if err := errors.Join(state.Check(c.config.State.Directory), metrics.Check(settings.Directory)); err != nil {
+		return nil, err
+	}
+	closePast, err := c.openPast(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if c.metrics, err = metrics.Open(settings); err != nil {
+		closePast()
 		return nil, err
 	}
 	c.receiver = c.newReceiver()
-	closePast, err := c.openPast(ctx)
-	if err != nil {
-		return nil, errors.Join(err, c.metrics.Close())
-	}
 	closeKeeping, err := c.openKeeping(ctx)
 	if err != nil {
 		closePast()

@@ -9,10 +9,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/aeolus-ebpf/aeolus/internal/names"
+	"github.com/aeolus-ebpf/aeolus/internal/pki"
 )
 
 // TestGuard_aMessageThatBreaksSomething must not end the server, and says where it was.
@@ -31,4 +36,25 @@ func TestGuard_aMessageThatBreaksSomething(t *testing.T) {
 			return &emptypb.Empty{}, context.Canceled
 		})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// TestSort_othersComeByCollectors alone: what an agent sends is an agent's.
+func TestSort_othersComeByCollectors(t *testing.T) {
+	scope := func(name string) *logspb.ScopeLogs {
+		return &logspb.ScopeLogs{Scope: &commonpb.InstrumentationScope{Name: name}, LogRecords: []*logspb.LogRecord{{}}}
+	}
+	sent := []*logspb.ResourceLogs{
+		{ScopeLogs: []*logspb.ScopeLogs{scope(names.ScopeEvents), scope("a library")}}, {ScopeLogs: []*logspb.ScopeLogs{scope("")}},
+	}
+	s := &Server{config: Config{Others: func([]*logspb.ResourceLogs) uint64 { return 0 }}}
+	ours, others := s.sort(pki.Identity{Kind: pki.KindCollector, Name: "hall"}, sent)
+	require.Len(t, ours, 1)
+	require.Equal(t, names.ScopeEvents, ours[0].GetScopeLogs()[0].GetScope().GetName())
+	require.Len(t, others, 2)
+	require.Equal(t, "a library", others[0].GetScopeLogs()[0].GetScope().GetName())
+	ours, others = s.sort(pki.Identity{Kind: pki.KindAgent, Name: "node-1"}, sent)
+	require.Equal(t, sent, ours)
+	require.Empty(t, others)
+	ours, _ = new(Server).sort(pki.Identity{Kind: pki.KindCollector, Name: "hall"}, sent)
+	require.Equal(t, sent, ours)
 }

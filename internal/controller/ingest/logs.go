@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/aeolus-ebpf/aeolus/internal/names"
 	"github.com/aeolus-ebpf/aeolus/internal/pki"
 	"github.com/aeolus-ebpf/aeolus/internal/wire"
 )
@@ -54,11 +55,41 @@ func (s *Server) takeLogs(ctx context.Context, logs *logspb.LogsData) (*emptypb.
 	if err != nil {
 		return nil, err
 	}
-	rejected, why, err := s.takeEvents(sender, logs.GetResourceLogs())
+	ours, others := s.sort(sender, logs.GetResourceLogs())
+	rejected, why, err := s.takeEvents(sender, ours)
 	if err != nil {
 		return nil, err
 	}
+	if len(others) > 0 {
+		dropped := s.config.Others(others)
+		rejected += dropped
+		why += fmt.Sprintf(", %d log records of other programs were dropped: there were too many within a second", dropped)
+	}
 	return answer(rejected, why), nil
+}
+
+// sort tells agents' records from those of other programs, which a collector may pass on and an agent does not.
+func (s *Server) sort(sender pki.Identity, resources []*logspb.ResourceLogs) (ours, others []*logspb.ResourceLogs) {
+	if sender.Kind != pki.KindCollector || s.config.Others == nil {
+		return resources, nil
+	}
+	for _, resource := range resources {
+		events, foreign := &logspb.ResourceLogs{Resource: resource.GetResource()}, &logspb.ResourceLogs{Resource: resource.GetResource()}
+		for _, scope := range resource.GetScopeLogs() {
+			if scope.GetScope().GetName() == names.ScopeEvents {
+				events.ScopeLogs = append(events.ScopeLogs, scope)
+			} else {
+				foreign.ScopeLogs = append(foreign.ScopeLogs, scope)
+			}
+		}
+		if len(events.ScopeLogs) > 0 {
+			ours = append(ours, events)
+		}
+		if len(foreign.ScopeLogs) > 0 {
+			others = append(others, foreign)
+		}
+	}
+	return ours, others
 }
 
 // answer writes an ExportLogsServiceResponse: partial_success is its field 1, and of that rejected_log_records is 1 and

@@ -11,6 +11,7 @@ import (
 	"net"
 	"time"
 
+	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -46,7 +47,10 @@ type Config struct {
 	Control controlv1.ControlServiceServer
 	// Heard is told of every batch that was taken; it may be nil.
 	Heard func(node, agent string, stages []model.StageCount)
-	Now   func() time.Time
+	// Others takes log records of other programs that a collector passes on, and says how many it dropped. Without it they
+	// are refused.
+	Others func([]*logspb.ResourceLogs) (dropped uint64)
+	Now    func() time.Time
 }
 
 // Server serves agents.

@@ -23,7 +23,7 @@ const (
 // eventKinds are those that can be asked for.
 var eventKinds = []model.EventKind{
 	model.EventRefused, model.EventTimedOut, model.EventGivenUp, model.EventUnreachable, model.EventNoRoute,
-	model.EventNeverSent, model.EventRetrying, model.EventReset, model.EventNewEdge,
+	model.EventNeverSent, model.EventRetrying, model.EventReset, model.EventNewEdge, model.EventLog,
 }
 
 // ListEvents gives the newest events, newest last.

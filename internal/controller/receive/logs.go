@@ -162,6 +162,19 @@ func (r *Receiver) report(ctx context.Context, found *sorted) (rejected uint64, 
 	return rejected + more, why, err
 }
 
+// TakeOthers takes log records of other programs that came another way, from whoever may send them, and says how many were
+// dropped.
+func (r *Receiver) TakeOthers(resources []*logspb.ResourceLogs) (dropped uint64) {
+	found := sorted{foreign: resources}
+	for _, resource := range resources {
+		for _, scope := range resource.GetScopeLogs() {
+			found.counts.foreign += uint64(len(scope.GetLogRecords()))
+		}
+	}
+	r.logs.In(found.counts.foreign)
+	return r.keep(&found)
+}
+
 // keep gives the engine as many of the others' records as there is time for, and says how many were dropped.
 func (r *Receiver) keep(found *sorted) uint64 {
 	if found.counts.foreign == 0 {
