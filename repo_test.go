@@ -194,6 +194,26 @@ func TestRepository_linksInDocumentsResolve(t *testing.T) {
 	}
 }
 
+// TestRepository_pathsInDocumentsExist holds that a file or directory of this repository that a document names is there.
+func TestRepository_pathsInDocumentsExist(t *testing.T) {
+	named := regexp.MustCompile("(?m)(?:^|[\\s`\"'=,(])(?:\\./)?((?:api|bpf|cmd|deploy|docs|internal|scripts|test|tools|web)/[\\w*][\\w.*/-]*)")
+	seen := 0
+	for _, file := range tracked(t) {
+		example := strings.HasPrefix(file.Path, "deploy/") && path.Ext(file.Path) == ".yaml"
+		if path.Ext(file.Path) != ".md" && !example {
+			continue
+		}
+		for _, found := range named.FindAllStringSubmatch(file.Text, -1) {
+			target := strings.TrimSuffix(strings.TrimRight(found[1], "."), "/")
+			there, err := filepath.Glob(target)
+			require.NoError(t, err, "%s names %s", file.Path, found[1])
+			assert.NotEmpty(t, there, "%s names %s, which is not there", file.Path, found[1])
+			seen++
+		}
+	}
+	assert.Greater(t, seen, 50)
+}
+
 // headings gives a document's headings as they are linked to.
 func headings(text string) []string {
 	var names []string
