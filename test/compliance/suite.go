@@ -73,7 +73,8 @@ func RunSuite(t *testing.T, server *servers.Server) Results {
 		require.NotNil(t, tally, level)
 		t.Logf("%-6s %3d passed, %d failed, %d skipped", level, tally.Passed, len(tally.Failed), len(tally.Skipped))
 		for _, name := range tally.Failed {
-			t.Logf("       %s failed:\n%s", name, said[name])
+			// Behind a mark, so that nobody takes the suite's verdicts for this test's.
+			t.Logf("       %s failed:\n| %s", name, strings.ReplaceAll(strings.TrimSpace(said[name]), "\n", "\n| "))
 		}
 	}
 	return results
