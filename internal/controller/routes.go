@@ -3,9 +3,11 @@
 package controller
 
 import (
+	"math"
 	"net/http"
 
 	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/crowd"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/receive"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
 )
@@ -15,10 +17,25 @@ func (c *Controller) routes(pages http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", credential.Require(credential.Read, c.service.Handler(pages)))
 	mux.Handle(metrics.Prefix+"/", credential.Require(credential.Read, c.metrics.Queries()))
-	mux.Handle(metrics.Prefix+"/write", credential.Require(credential.Write, c.metrics.RemoteWrite()))
+	bodies := crowded{mux, crowd.NewSlots(math.MaxInt, maxBodies)}
+	mux.Handle(metrics.Prefix+"/write", credential.Require(credential.Write, crowd.Bodies(bodies.slots, c.metrics.RemoteWrite())))
 	mux.Handle("GET /metrics", credential.Require(credential.Read, c.figures()))
-	c.receiver.Mount(mux)
+	c.receiver.Mount(bodies)
 	return mux
+}
+
+// maxBodies is how much of what is being sent may be in memory at once.
+const maxBodies = 256 << 20
+
+// crowded is a mux for what takes large bodies.
+type crowded struct {
+	mux   *http.ServeMux
+	slots *crowd.Slots
+}
+
+// Handle adds a path.
+func (c crowded) Handle(pattern string, handler http.Handler) {
+	c.mux.Handle(pattern, crowd.Bodies(c.slots, handler))
 }
 
 // newReceiver makes what takes OTLP from those with a token.

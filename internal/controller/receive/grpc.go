@@ -99,6 +99,10 @@ func (r *Receiver) metricsCall(ctx context.Context, body []byte) ([]byte, error)
 
 func (r *Receiver) logsCall(ctx context.Context, body []byte) ([]byte, error) {
 	r.requests.In(1)
+	if err := maySend(ctx); err != nil {
+		r.requests.Drop("permission", 1)
+		return nil, status.Error(codes.PermissionDenied, err.Error())
+	}
 	r.requests.Out(1)
 	rejected, why, err := r.takeLogs(ctx, body, false)
 	if err != nil {

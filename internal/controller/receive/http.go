@@ -11,9 +11,11 @@ import (
 	"mime"
 	"net/http"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/crowd"
 )
 
 const (
@@ -44,6 +46,9 @@ func (r *Receiver) logsHTTP(w http.ResponseWriter, request *http.Request) {
 	code := http.StatusOK
 	if err != nil {
 		code, why = httpCode(err), status.Convert(err).Message()
+		if status.Code(err) == codes.Unavailable {
+			w.Header().Set("Retry-After", fmt.Sprint(int(crowd.Pause.Seconds())))
+		}
 	}
 	r.answer(w, asJSON, "rejectedLogRecords", code, rejected, why)
 }
@@ -93,6 +98,9 @@ func unpack(request *http.Request, most int64) (body []byte, code int, cause str
 		return long()
 	}
 	if err != nil {
+		if errors.Is(err, crowd.ErrCrowded) {
+			return nil, http.StatusServiceUnavailable, "busy", crowd.ErrCrowded
+		}
 		return nil, http.StatusBadRequest, "unread", fmt.Errorf("reading the body: %w", err)
 	}
 	switch encoding := request.Header.Get("Content-Encoding"); encoding {

@@ -3,7 +3,6 @@
 package receive
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -15,9 +14,6 @@ import (
 // decodeJSON reads log records from OTLP's JSON. It is protobuf's, but for the ids of traces and spans, which are
 // hexadecimal.
 func decodeJSON(body []byte) (*logspb.LogsData, error) {
-	if bytes.Count(body, []byte{'{'}) > logBounds.Most[partMessage] {
-		return nil, errObjects
-	}
 	logs := new(logspb.LogsData)
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true, RecursionLimit: 4 * 32}).Unmarshal(body, logs); err != nil {
 		return nil, fmt.Errorf("decoding log records: %w", err)

@@ -3,6 +3,7 @@
 package receive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	flowv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/flow/v1"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/crowd"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/protoshape"
 	"github.com/aeolus-ebpf/aeolus/internal/names"
@@ -53,9 +55,19 @@ type sorted struct {
 
 // takeLogs takes an encoded request. The error is gRPC's.
 func (r *Receiver) takeLogs(ctx context.Context, body []byte, asJSON bool) (rejected uint64, why string, err error) {
-	logs, err := r.decode(body, asJSON)
+	weight, err := r.weigh(body, asJSON)
 	if err != nil {
-		return 0, "", err
+		return 0, "", status.Error(codes.InvalidArgument, err.Error())
+	}
+	if !r.slots.Take(weight) {
+		r.requests.In(1)
+		r.requests.Drop("busy", 1)
+		return 0, "", status.Error(codes.Unavailable, crowd.ErrCrowded.Error())
+	}
+	defer r.slots.Give(weight)
+	logs, err := decode(body, asJSON)
+	if err != nil {
+		return 0, "", status.Error(codes.InvalidArgument, err.Error())
 	}
 	found := sort(logs)
 	r.logs.In(found.counts.foreign)
@@ -86,21 +98,30 @@ func (r *Receiver) takeLogs(ctx context.Context, body []byte, asJSON bool) (reje
 	return rejected, why, nil
 }
 
-func (r *Receiver) decode(body []byte, asJSON bool) (*logspb.LogsData, error) {
+// weigh tells about how much memory a request takes once it is decoded, or that it is larger than any may be.
+func (r *Receiver) weigh(body []byte, asJSON bool) (int64, error) {
+	parts := bytes.Count(body, []byte{'{'})
 	if asJSON {
-		logs, err := decodeJSON(body)
-		if err != nil {
-			return nil, status.Error(codes.InvalidArgument, err.Error())
+		if parts > logBounds.Most[partMessage] {
+			return 0, errObjects
 		}
-		return logs, nil
+	} else {
+		var counts [3]int
+		if err := r.shape.Count(body, counts[:], logBounds); err != nil {
+			return 0, fmt.Errorf("reading log records: %w", err)
+		}
+		parts = counts[partMessage] + counts[partRecord] + 2*counts[partAttribute]
 	}
-	var counts [3]int
-	if err := r.shape.Count(body, counts[:], logBounds); err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
+	return min(int64(len(body))+partBytes*int64(parts), decodedBytes), nil
+}
+
+func decode(body []byte, asJSON bool) (*logspb.LogsData, error) {
+	if asJSON {
+		return decodeJSON(body)
 	}
 	logs := new(logspb.LogsData)
 	if err := proto.Unmarshal(body, logs); err != nil {
-		return nil, status.Error(codes.InvalidArgument, "decoding log records: "+err.Error())
+		return nil, fmt.Errorf("decoding log records: %w", err)
 	}
 	return logs, nil
 }

@@ -227,3 +227,42 @@ func FuzzLogs(f *testing.F) {
 		}
 	})
 }
+
+// TestLogs_crowd: a small body can hold a lot, and many who send it at once must not take all memory.
+func TestLogs_crowd(t *testing.T) {
+	h := &heard{}
+	ledger := loss.NewLedger()
+	r := New(Config{Metrics: h, Reports: h, Logs: h, Ledger: ledger, Now: func() time.Time { return now }})
+	mux := http.NewServeMux()
+	r.Mount(mux)
+	data := request("app", 1)
+	for range 40_000 {
+		data.ResourceLogs[0].ScopeLogs[0].LogRecords = append(data.ResourceLogs[0].ScopeLogs[0].LogRecords, &logspb.LogRecord{
+			Attributes: []*commonpb.KeyValue{{}, {}, {}, {}, {}, {}, {}, {}},
+		})
+	}
+	body := encoded(t, data)
+	weight, err := r.weigh(body, false)
+	require.NoError(t, err)
+	require.Greater(t, weight, int64(30<<20), "less than a megabyte becomes this much")
+	require.Less(t, len(body), 1<<20)
+	require.True(t, r.slots.Take(decodedBytes-weight+1))
+	w := post(mux, LogsPath, protobufType, "", body, credential.Write)
+	require.Equal(t, 503, w.Code)
+	require.Equal(t, "1", w.Header().Get("Retry-After"))
+	require.Empty(t, h.logs)
+	r.slots.Give(decodedBytes - weight + 1)
+	require.Equal(t, 200, post(mux, LogsPath, protobufType, "", body, credential.Write).Code)
+	require.True(t, r.slots.Take(decodedBytes), "all was given back")
+}
+
+// TestLogs_permission is asked for before anything is read.
+func TestLogs_permission(t *testing.T) {
+	mux, ledger := receiver(&heard{})
+	for _, kind := range []string{protobufType, jsonType} {
+		require.Equal(t, 403, post(mux, LogsPath, kind, "", []byte("x"), credential.Read, credential.Admin).Code)
+	}
+	for _, count := range ledger.Counts() {
+		require.Zero(t, count.In, count.Stage)
+	}
+}

@@ -12,6 +12,7 @@ import (
 
 	flowv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/flow/v1"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/credential"
+	"github.com/aeolus-ebpf/aeolus/internal/controller/crowd"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/engine"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/protoshape"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/store/metrics"
@@ -20,6 +21,14 @@ import (
 
 // maxBody bounds one request once it is decompressed.
 const maxBody = 8 << 20
+
+const (
+	// decoding is how many requests with log records are worked on at once, and decodedBytes what they may have together:
+	// each part of a message is a structure of its own in memory.
+	decoding     = 16
+	decodedBytes = 128 << 20
+	partBytes    = 160
+)
 
 // Metrics takes encoded requests with OTLP metrics.
 type Metrics interface {
@@ -57,7 +66,9 @@ type Receiver struct {
 	logs     *loss.Stage
 	bucket   bucket
 	shape    *protoshape.Shape
-	grpc     http.Handler
+	// slots bound the log records that are decoded at once.
+	slots *crowd.Slots
+	grpc  http.Handler
 }
 
 const defaultLogsPerSecond = 200
@@ -76,6 +87,7 @@ func New(config Config) *Receiver {
 	r := &Receiver{
 		config: config, requests: config.Ledger.Stage("receive.requests"), logs: config.Ledger.Stage("receive.logs"),
 		bucket: bucket{perSecond: config.LogsPerSecond}, shape: logsShape(),
+		slots: crowd.NewSlots(decoding, decodedBytes),
 	}
 	r.grpc = r.newServer()
 	return r
@@ -88,13 +100,36 @@ const (
 	LogsPath              = "/v1/logs"
 )
 
+// Mux is where a receiver's paths are put.
+type Mux interface {
+	Handle(pattern string, handler http.Handler)
+}
+
 // Mount puts the receiver's paths on a mux.
-func (r *Receiver) Mount(mux *http.ServeMux) {
+func (r *Receiver) Mount(mux Mux) {
 	takeMetrics := credential.Require(credential.Write, http.HandlerFunc(r.metricsHTTP))
 	mux.Handle(MetricsPath, takeMetrics)
 	mux.Handle(PrometheusMetricsPath, takeMetrics)
-	mux.Handle(LogsPath, http.HandlerFunc(r.logsHTTP))
+	mux.Handle(LogsPath, sending(http.HandlerFunc(r.logsHTTP)))
 	for _, service := range services {
 		mux.Handle("/"+service+"/", r.grpc)
 	}
+}
+
+// sending lets those through who may send log records of some kind; of which kind theirs are is known once they are read.
+func sending(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if err := maySend(request.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, request)
+	})
+}
+
+func maySend(ctx context.Context) error {
+	if credential.Check(ctx, credential.Report) == nil {
+		return nil
+	}
+	return credential.Check(ctx, credential.Write)
 }

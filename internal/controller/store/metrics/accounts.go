@@ -122,29 +122,3 @@ func (t *tenant) sweep(step int32) {
 		}
 	}
 }
-
-// slots bound how many requests are worked on at once, and how many bytes they have together.
-type slots struct {
-	mu           sync.Mutex
-	most, used   int
-	bytes, spent int64
-}
-
-// take takes a place for a request of so many bytes, if there is one.
-func (s *slots) take(bytes int64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.used >= s.most || s.spent+bytes > s.bytes {
-		return false
-	}
-	s.used++
-	s.spent += bytes
-	return true
-}
-
-func (s *slots) give(bytes int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.used--
-	s.spent -= bytes
-}

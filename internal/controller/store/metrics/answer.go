@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aeolus-ebpf/aeolus/internal/controller/crowd"
 )
 
 // longestAnswer bounds what a sender is told: the library lists every sample that was wrong.
@@ -53,6 +55,11 @@ type rejection struct {
 
 func reject(code int, cause, text string) *rejection {
 	return &rejection{code: code, cause: cause, text: text}
+}
+
+// busy tells a sender to come again when others are done.
+func busy() *rejection {
+	return &rejection{http.StatusServiceUnavailable, "busy", crowd.ErrCrowded.Error(), crowd.Pause}
 }
 
 func (r *rejection) write(w http.ResponseWriter) {

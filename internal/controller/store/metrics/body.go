@@ -10,6 +10,8 @@ import (
 	"net/http"
 
 	"github.com/golang/snappy"
+
+	"github.com/aeolus-ebpf/aeolus/internal/controller/crowd"
 )
 
 // readBody reads a request's body, of at most so many bytes.
@@ -25,6 +27,9 @@ func readBody(r *http.Request, most int64) ([]byte, *rejection) {
 	n, err := into.ReadFrom(io.LimitReader(r.Body, most+1))
 	if n > most {
 		return nil, tooLarge
+	}
+	if errors.Is(err, crowd.ErrCrowded) {
+		return nil, busy()
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage/remote"
 
+	"github.com/aeolus-ebpf/aeolus/internal/controller/crowd"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/protoshape"
 	"github.com/aeolus-ebpf/aeolus/internal/defect"
 )
@@ -21,6 +22,10 @@ import (
 const (
 	protobufType = "application/x-protobuf"
 	jsonType     = "application/json"
+
+	// jsonWeight is how much more memory a body takes once it is read from JSON; deepest is how deep it may be nested.
+	jsonWeight = 8
+	deepest    = 100
 )
 
 // otlpHandler receives OTLP metrics.
@@ -29,13 +34,15 @@ type otlpHandler struct {
 	library http.Handler
 	shape   *protoshape.Shape
 	most    counts
-	slots   slots
+	// inFlight is how many bytes all requests may have together.
+	inFlight int64
+	slots    *crowd.Slots
 }
 
 func (s *Store) newOTLPHandler() *otlpHandler {
 	h := &otlpHandler{
-		store: s, shape: otlpMetrics(), most: s.config.Write.counts(),
-		slots: slots{most: s.config.Write.Concurrent, bytes: s.config.Write.InFlight},
+		store: s, shape: otlpMetrics(), most: s.config.Write.counts(), inFlight: s.config.Write.InFlight,
+		slots: crowd.NewSlots(s.config.Write.Concurrent, s.config.Write.InFlight),
 	}
 	if s.Local() {
 		h.library = remote.NewOTLPWriteHandler(slog.New(slog.DiscardHandler), s.registry, receiving{s}, s.prometheusConfig,
@@ -91,10 +98,15 @@ func (h *otlpHandler) take(ctx context.Context, body []byte, asJSON bool, reques
 	if h.library == nil {
 		return reject(http.StatusNotImplemented, "elsewhere", "metrics are kept by another server: send them there")
 	}
-	if !h.slots.take(int64(len(body))) {
-		return &rejection{http.StatusServiceUnavailable, "busy", "too many requests at once: send it again", crowdPause}
+	size := int64(len(body))
+	if asJSON {
+		// What was read of it has many times its size.
+		size = min(jsonWeight*size, h.inFlight)
 	}
-	defer h.slots.give(int64(len(body)))
+	if !h.slots.Take(size) {
+		return busy()
+	}
+	defer h.slots.Give(size)
 	samples, refused := h.count(body, asJSON)
 	if refused != nil {
 		return refused
@@ -129,6 +141,9 @@ func (h *otlpHandler) take(ctx context.Context, body []byte, asJSON bool, reques
 // count counts what is in a body. Of JSON only the objects are counted: each point and each attribute is one.
 func (h *otlpHandler) count(body []byte, asJSON bool) (int, *rejection) {
 	if asJSON {
+		if crowd.JSONDepth(body) > deepest {
+			return 0, reject(http.StatusBadRequest, "malformed", fmt.Sprintf("the message is nested deeper than %d levels", deepest))
+		}
 		objects := bytes.Count(body, []byte{'{'})
 		if objects > h.most[structure] {
 			return 0, reject(http.StatusRequestEntityTooLarge, "too-many", "the request is too large: too many objects")

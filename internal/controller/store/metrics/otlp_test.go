@@ -5,6 +5,7 @@ package metrics
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,4 +115,20 @@ func FuzzOTLP(f *testing.F) {
 		balanced(t, s)
 		require.Zero(t, counted(s, "metrics.requests").Dropped["defect"])
 	})
+}
+
+// TestOTLP_nesting: a stack must not grow with what somebody sends.
+func TestOTLP_nesting(t *testing.T) {
+	s := open(t, nil)
+	nested := func(levels int) []byte {
+		return []byte(`{"resourceMetrics":[{"resource":{"attributes":[{"key":"a","value":` + strings.Repeat(`{"arrayValue":{"values":[`, levels) +
+			strings.Repeat(`]}}`, levels) + `}]}}]}`)
+	}
+	require.Equal(t, 200, s.TakeOTLP(credential.Into(t.Context(), tester), nested(30), true).Code)
+	for _, levels := range []int{40, 300_000} {
+		outcome := s.TakeOTLP(credential.Into(t.Context(), tester), nested(levels), true)
+		require.Equal(t, 400, outcome.Code)
+		require.Contains(t, outcome.Text, "nested deeper")
+	}
+	balanced(t, s)
 }

@@ -10,18 +10,15 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	remoteapi "github.com/prometheus/client_golang/exp/api/remote"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage/remote"
 
+	"github.com/aeolus-ebpf/aeolus/internal/controller/crowd"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/protoshape"
 	"github.com/aeolus-ebpf/aeolus/internal/defect"
 )
-
-// crowdPause is how long a sender is told to wait when there are too many requests at once.
-const crowdPause = time.Second
 
 // writeHandler receives remote write, 1.0 and 2.0.
 type writeHandler struct {
@@ -29,7 +26,7 @@ type writeHandler struct {
 	library http.Handler
 	shapes  map[remoteapi.WriteMessageType]*protoshape.Shape
 	most    counts
-	slots   slots
+	slots   *crowd.Slots
 }
 
 // RemoteWrite receives Prometheus' remote write.
@@ -39,7 +36,7 @@ func (s *Store) newWriteHandler() http.Handler {
 	accepted := remoteapi.MessageTypes{remoteapi.WriteV1MessageType, remoteapi.WriteV2MessageType}
 	h := &writeHandler{
 		store: s, most: s.config.Write.counts(),
-		slots: slots{most: s.config.Write.Concurrent, bytes: s.config.Write.InFlight},
+		slots: crowd.NewSlots(s.config.Write.Concurrent, s.config.Write.InFlight),
 		shapes: map[remoteapi.WriteMessageType]*protoshape.Shape{
 			remoteapi.WriteV1MessageType: writeV1(), remoteapi.WriteV2MessageType: writeV2(),
 		},
@@ -103,10 +100,10 @@ func (h *writeHandler) take(w http.ResponseWriter, r *http.Request, request *tak
 	if refused != nil {
 		return refused
 	}
-	if !h.slots.take(size) {
-		return &rejection{http.StatusServiceUnavailable, "busy", "too many requests at once: send it again", crowdPause}
+	if !h.slots.Take(size) {
+		return busy()
 	}
-	defer h.slots.give(size)
+	defer h.slots.Give(size)
 	body, refused := unpackSnappy(packed)
 	if refused != nil {
 		return refused
