@@ -142,7 +142,10 @@ func placesProblem(err error, where places) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return hint(err, "make room there, or choose other places with --data-dir (now %s) and --run-dir (now %s)", where.data, where.run)
 	}
-	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.EPERM, syscall.EROFS, syscall.ENOTDIR, syscall.ENOENT} {
+	if errors.Is(err, syscall.EROFS) {
+		return hint(err, "mount it for writing, or choose other places with --data-dir (now %s) and --run-dir (now %s)", where.data, where.run)
+	}
+	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.EPERM, syscall.ENOTDIR, syscall.ENOENT} {
 		if errors.Is(err, errno) {
 			return hint(err, "run as root, or choose other places with --data-dir (now %s) and --run-dir (now %s)", where.data, where.run)
 		}

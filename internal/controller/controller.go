@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
@@ -130,7 +131,10 @@ func (c *Controller) openStores(ctx context.Context) (closeAll func(), err error
 	settings.Ledger, settings.Logger, settings.Now = c.ledger, c.config.Logger, c.config.Now
 	settings.Version, settings.Listen = c.config.Version, c.config.HTTPListen
 	// If one of them was written by a newer version, none is touched: the archive looks for itself.
-	if err := errors.Join(state.Check(c.config.State.Directory), metrics.Check(settings.Directory)); err != nil {
+	if _, err := state.Check(filepath.Join(c.config.State.Directory, state.FileName)); errors.Is(err, state.ErrNewer) {
+		return nil, err
+	}
+	if err := metrics.Check(settings.Directory); err != nil {
 		return nil, err
 	}
 	closePast, err := c.openPast(ctx)

@@ -108,7 +108,7 @@ func (s *Store) openDatabase() error {
 		s.db = db
 		return nil
 	}
-	if _, held := errors.AsType[syscall.Errno](err); held && strings.Contains(err.Error(), "lock DB directory") {
+	if errors.Is(err, syscall.EWOULDBLOCK) && strings.Contains(err.Error(), "lock DB directory") {
 		return fmt.Errorf("opening the store of metrics: %s is in use by another process (%w): end it, or choose another directory",
 			filepath.Clean(s.directory), err)
 	}

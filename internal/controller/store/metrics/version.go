@@ -20,13 +20,25 @@ const (
 
 // prepare makes a store's directory, or looks at what is in it: one that a newer Aeolus has written is left alone.
 func prepare(directory string) error {
+	if err := Check(directory); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return explain(directory, fmt.Errorf("making the store of metrics: %w", err))
 	}
 	path := filepath.Join(directory, versionFile)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return writeVersion(path)
+	}
+	return nil
+}
+
+// Check tells whether this Aeolus may open the store in a directory, without touching anything.
+func Check(directory string) error {
+	path := filepath.Join(directory, versionFile)
+	text, err := os.ReadFile(path)
+	if directory == "" || errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
 	if err != nil {
 		return explain(directory, fmt.Errorf("reading the store's version: %w", err))

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/rules"
 
+	"github.com/aeolus-ebpf/aeolus/internal/calm"
 	"github.com/aeolus-ebpf/aeolus/internal/controller/store/state"
 )
 
@@ -46,7 +47,7 @@ func New(ctx context.Context, config Config) (*Rules, error) {
 	r.manager = rules.NewManager(&rules.ManagerOptions{
 		ExternalURL: config.external(), QueryFunc: query, Context: ctx, Queryable: queryable, Appendable: appendable,
 		NotifyFunc: func(context.Context, string, ...*rules.Alert) {},
-		Logger:     config.Logger, Registerer: prometheus.NewRegistry(), GroupLoader: loader{r}, Parser: config.Parser,
+		Logger:     calm.Library(config.Logger), Registerer: prometheus.NewRegistry(), GroupLoader: loader{r}, Parser: config.Parser,
 		OutageTolerance: time.Hour, ForGracePeriod: 10 * time.Minute, RestoreNewRuleGroups: true,
 	})
 	if _, err := r.look(ctx, true); err != nil {
