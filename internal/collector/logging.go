@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -22,8 +23,9 @@ var fieldNames = map[string]string{
 type bridge struct {
 	zapcore.LevelEnabler
 	handler slog.Handler
-	// component is set where a component speaks, and not what holds them together: of that, only trouble is news.
-	component bool
+	// speaks is set where a component of Aeolus does, or one whose work it is. Of others, and of what holds them together,
+	// only trouble is news.
+	speaks bool
 }
 
 // zapLogger gives components a logger that writes to the handler. It never ends the process.
@@ -40,11 +42,14 @@ func (b *bridge) Enabled(level zapcore.Level) bool {
 // With adds fields to every line.
 func (b *bridge) With(fields []zapcore.Field) zapcore.Core {
 	named := attributes(fields)
-	speaks := slices.ContainsFunc(named, func(a slog.Attr) bool { return a.Key == "kind" })
+	speaks := b.speaks || slices.ContainsFunc(named, func(a slog.Attr) bool {
+		name, _, _ := strings.Cut(a.Value.String(), "/")
+		return a.Key == "component" && (strings.HasPrefix(name, "aeolus") || name == "debug")
+	})
 	if len(named) == 0 {
-		return &bridge{LevelEnabler: b.LevelEnabler, handler: b.handler, component: b.component || speaks}
+		return &bridge{LevelEnabler: b.LevelEnabler, handler: b.handler, speaks: speaks}
 	}
-	return &bridge{LevelEnabler: b.LevelEnabler, handler: b.handler.WithAttrs(named), component: b.component || speaks}
+	return &bridge{LevelEnabler: b.LevelEnabler, handler: b.handler.WithAttrs(named), speaks: speaks}
 }
 
 // Check asks to be given an entry.
@@ -85,7 +90,7 @@ func attributes(fields []zapcore.Field) []slog.Attr {
 
 func (b *bridge) level(level zapcore.Level) slog.Level {
 	switch {
-	case level == zapcore.InfoLevel && !b.component:
+	case level == zapcore.InfoLevel && !b.speaks:
 		return slog.LevelDebug
 	case level < zapcore.InfoLevel:
 		return slog.LevelDebug
