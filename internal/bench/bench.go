@@ -29,6 +29,8 @@ type Run struct {
 	Full bool
 	// Traffic are this program's arguments that lead to TrafficMain.
 	Traffic []string
+	// Prometheus is the program that answers are compared with; empty for the one that is found.
+	Prometheus string
 	// Progress is told what is being done, in a few words.
 	Progress func(string)
 	Logger   *slog.Logger

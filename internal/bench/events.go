@@ -27,7 +27,7 @@ func (events) Name() string { return "events" }
 
 // About says what is measured.
 func (events) About() string {
-	return "from a refused connect in the kernel to the agent, to the controller and to an open anomaly"
+	return "from a refused connect in the kernel to the agent, to the controller, to an open anomaly and to PromQL"
 }
 
 // The rates of connects: well below what the token bucket of an owner lets pass, and twice as much.
@@ -48,7 +48,18 @@ func (events) Run(ctx context.Context, run *Run) ([]Row, error) {
 		return nil, err
 	}
 	defer space.Close()
-	system, err := startSystem(ctx, run)
+	through, err := measureEvents(ctx, run, space, count, false)
+	if err != nil {
+		return nil, err
+	}
+	direct, err := measureEvents(ctx, run, space, count, true)
+	return append(through, direct...), err
+}
+
+// measureEvents measures one system: the agent reports by way of the collector, as aeolus up has it, or straight to the
+// controller.
+func measureEvents(ctx context.Context, run *Run, space *netlink.Namespace, count int, direct bool) ([]Row, error) {
+	system, err := startSystem(ctx, run, direct)
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +68,16 @@ func (events) Run(ctx context.Context, run *Run) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
+	if direct {
+		return low.rows("low rate without collector"), nil
+	}
 	full, held, err := system.fullRate(ctx, run, space, count)
 	if err != nil {
 		return nil, err
 	}
-	return append(append(low.rows("low rate"), full.rows("full rate")...), held...), nil
+	rows := append(append(low.rows("low rate"), full.rows("full rate")...), held...)
+	written, err := system.remoteWrite(ctx, run, space, max(count/10, 20))
+	return append(rows, written...), err
 }
 
 // refusingNamespace is a network namespace in which every address of a network is local, and none listens.

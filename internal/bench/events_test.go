@@ -27,6 +27,8 @@ func TestEvents_measuresEveryStage(t *testing.T) {
 		row := byName["low rate, kernel → "+stage+", p99"]
 		require.Equal(t, 100, row.Samples, "%s: each refused connect is an event, and each edge has an anomaly", stage)
 	}
+	require.Equal(t, 100, byName["low rate without collector, kernel → controller, p50"].Samples)
+	require.Equal(t, 20, byName["kernel → counter in PromQL by remote write, p99"].Samples, "each event is counted once")
 	require.Equal(t, 200.0, byName["full rate, connects refused"].Value)
 	require.GreaterOrEqual(t, byName["full rate, events timed"].Value, 100.0)
 }

@@ -25,8 +25,10 @@ func TestMain(m *testing.M) {
 				}
 				return nil
 			},
-			SocketsCommand: func(ctx context.Context, args []string) error { return SocketsMain(ctx, os.Stdin, os.Stdout, args) },
-			TrafficCommand: func(ctx context.Context, args []string) error { return TrafficMain(ctx, os.Stdout, args) },
+			SocketsCommand:    func(ctx context.Context, args []string) error { return SocketsMain(ctx, os.Stdin, os.Stdout, args) },
+			SenderCommand:     func(ctx context.Context, _ []string) error { return SenderMain(ctx, os.Stdin, os.Stdout) },
+			ControllerCommand: func(ctx context.Context, args []string) error { return ControllerMain(ctx, os.Stdin, os.Stdout, args) },
+			TrafficCommand:    func(ctx context.Context, args []string) error { return TrafficMain(ctx, os.Stdout, args) },
 		}[os.Args[1]]
 		if child != nil {
 			os.Exit(runChild(child))

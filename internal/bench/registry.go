@@ -6,7 +6,9 @@ package bench
 func All() []Bench {
 	return []Bench{
 		events{},
+		ingest{},
 		overhead{},
 		polling{},
+		query{},
 	}
 }

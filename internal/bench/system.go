@@ -26,14 +26,17 @@ const startWithin = 30 * time.Second
 // system is Aeolus as aeolus up runs it, in this process, with directories of its own.
 type system struct {
 	query queryClient
-	stop  func()
+	// client asks by the controller's socket.
+	client *http.Client
+	stop   func()
 	// ended is closed when it does not run any more; err says why.
 	ended chan struct{}
 	err   error
 }
 
-// startSystem starts one and waits until its agent runs what it was assigned.
-func startSystem(ctx context.Context, run *Run) (*system, error) {
+// startSystem starts one and waits until its agent runs what it was assigned. The agent reports by way of the collector,
+// or straight to the controller.
+func startSystem(ctx context.Context, run *Run, direct bool) (*system, error) {
 	directory, err := os.MkdirTemp("", "aeolus-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("making a directory: %w", err)
@@ -42,7 +45,7 @@ func startSystem(ctx context.Context, run *Run) (*system, error) {
 	ready := make(chan up.Addresses, 1)
 	all, err := up.New(up.Config{
 		DataDir: filepath.Join(directory, "data"), RunDir: filepath.Join(directory, "run"), Listen: "127.0.0.1:0",
-		Ready: func(addresses up.Addresses) { ready <- addresses }, Logger: run.Logger,
+		Direct: direct, Scrape: up.NoScrape, Ready: func(addresses up.Addresses) { ready <- addresses }, Logger: run.Logger,
 	})
 	if err != nil {
 		cancel()
@@ -74,7 +77,8 @@ func (s *system) await(ctx context.Context, ready <-chan up.Addresses) error {
 	case <-ctx.Done():
 		return fmt.Errorf("starting Aeolus: %w", ctx.Err())
 	case addresses := <-ready:
-		s.query = queryv1connect.NewQueryServiceClient(socketClient(addresses.Socket), "http://localhost")
+		s.client = socketClient(addresses.Socket)
+		s.query = queryv1connect.NewQueryServiceClient(s.client, "http://localhost")
 	}
 	for {
 		status, err := s.query.GetStatus(ctx, &queryv1.GetStatusRequest{})

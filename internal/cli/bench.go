@@ -17,6 +17,7 @@ import (
 
 func (a *app) benchCommand() *cobra.Command {
 	var list, full bool
+	var prometheus string
 	var about []string
 	for _, b := range bench.All() {
 		about = append(about, fmt.Sprintf("  %-10s %s", b.Name(), b.About()))
@@ -36,7 +37,8 @@ A goal that is missed is no failure: the exit status is 0 whenever everything co
 	f := a.outputFlag(cmd)
 	cmd.Flags().BoolVar(&list, "list", false, "list the names of the benchmarks and end")
 	cmd.Flags().BoolVar(&full, "full", true, "as many rounds as published figures are made with; --full=false only shows that it works")
-	group(cmd.Flags(), "What it does", "list", "full")
+	cmd.Flags().StringVar(&prometheus, "prometheus", "", "`program` that query compares with (default: the prometheus that is found, if there is one)")
+	group(cmd.Flags(), "What it does", "list", "full", "prometheus")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if list {
 			_, err := fmt.Fprintln(a.Out, strings.Join(benchNames(), "\n"))
@@ -46,13 +48,13 @@ A goal that is missed is no failure: the exit status is 0 whenever everything co
 		if err != nil {
 			return err
 		}
-		return a.measure(cmd.Context(), chosen, full, *f)
+		return a.measure(cmd.Context(), chosen, bench.Run{Full: full, Prometheus: prometheus}, *f)
 	}
 	return cmd
 }
 
-func (a *app) measure(ctx context.Context, chosen bench.Bench, full bool, f format) error {
-	run := bench.Run{Full: full, Logger: a.logger(a.verbose), Progress: func(line string) { a.progress("%s: %s", chosen.Name(), line) }}
+func (a *app) measure(ctx context.Context, chosen bench.Bench, run bench.Run, f format) error {
+	run.Logger, run.Progress = a.logger(a.verbose), func(line string) { a.progress("%s: %s", chosen.Name(), line) }
 	result, err := bench.Measure(ctx, chosen, run)
 	a.progressDone()
 	if errors.Is(err, bench.ErrStatistics) {
@@ -108,6 +110,24 @@ func (a *app) socketsCommand() *cobra.Command {
 		Use: bench.SocketsCommand, Hidden: true, DisableFlagParsing: true, Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return bench.SocketsMain(cmd.Context(), a.In, a.Out, args)
+		},
+	}
+}
+
+// senderCommand is what replays bodies to a controller that is measured.
+func (a *app) senderCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: bench.SenderCommand, Hidden: true, DisableFlagParsing: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return bench.SenderMain(cmd.Context(), a.In, a.Out) },
+	}
+}
+
+// measuredCommand is a controller that is measured.
+func (a *app) measuredCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: bench.ControllerCommand, Hidden: true, DisableFlagParsing: true, Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return bench.ControllerMain(cmd.Context(), a.In, a.Out, args)
 		},
 	}
 }

@@ -42,6 +42,8 @@ type Config struct {
 	// Scrape is the address where metrics are shown to any Prometheus, host:port; empty for DefaultScrape, or a free port
 	// where that is taken, and NoScrape for nowhere.
 	Scrape string
+	// Direct has the agent report straight to the controller; the collector then hears nothing. Benchmarks compare the two.
+	Direct bool
 	// Public allows Listen to be an address that others can reach.
 	Public bool
 	// Learning is how long an edge is watched before it is judged by what is usual for it; 0 for the default.

@@ -106,8 +106,12 @@ func (u *Up) runOthers(ctx context.Context, addresses controller.Addresses, coll
 	if err != nil {
 		return err
 	}
+	reports := collecting.reports
+	if u.config.Direct {
+		reports = ""
+	}
 	made, err := agent.New(agent.Config{
-		Node: u.config.Node, Scope: u.config.Scope, Controller: addresses.GRPC, Reports: collecting.reports,
+		Node: u.config.Node, Scope: u.config.Scope, Controller: addresses.GRPC, Reports: reports,
 		TLS: pki.ClientConfig(certificate, u.authority.Pool()), Logger: u.config.Logger,
 	})
 	if err != nil {
