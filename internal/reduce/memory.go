@@ -22,10 +22,18 @@ func (q *queue) due(now time.Time) *joined {
 		q.items, q.head = q.items[:0], 0
 		return nil
 	}
-	j := q.items[q.head]
-	if j.until.After(now) {
+	if q.items[q.head].until.After(now) {
 		return nil
 	}
+	return q.first()
+}
+
+// first takes out the first connection, whether its time has come or not.
+func (q *queue) first() *joined {
+	if q.head == len(q.items) {
+		return nil
+	}
+	j := q.items[q.head]
 	q.items[q.head] = nil
 	q.head++
 	if q.head > 1024 && q.head > len(q.items)/2 {

@@ -374,3 +374,23 @@ func TestReduce_isBounded(t *testing.T) {
 	}
 	require.EqualValues(t, 100, open)
 }
+
+// TestReduce_makesRoomOfWhatHasEnded holds that many short connections do not push out those that stay: what is let go of
+// has been counted, and is not lost.
+func TestReduce_makesRoomOfWhatHasEnded(t *testing.T) {
+	b := newBench(reduce.Config{MaxHalves: 100})
+	for i := range 520 {
+		c, s := pair(who("a", "n1", 1), who("b", "n1", 2), fmt.Sprintf("10.0.0.1:%d", 1024+i), "10.0.0.2:80", uint64(2*i+2))
+		c.Closed, s.Closed = i >= 20, i >= 20
+		b.apply(&model.Batch{Node: "n1", Flows: []model.Flow{c, s}})
+		require.LessOrEqual(t, b.reducer.Halves(), 100)
+	}
+	edge := b.edges()["a -> b"]
+	require.EqualValues(t, 20, edge.Open, "those that stay are there")
+	b.pass(10 * time.Second)
+	require.Equal(t, 40, b.reducer.Halves())
+	count := b.ledger.Counts()[0]
+	require.Zero(t, count.Lost())
+	require.EqualValues(t, 1040, count.In)
+	require.EqualValues(t, 1000, count.Out)
+}

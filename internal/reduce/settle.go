@@ -168,7 +168,7 @@ func (r *Reducer) unlink(j *joined) {
 
 func (r *Reducer) insert(h *half) {
 	if len(r.halves) >= r.config.MaxHalves {
-		r.drop(r.oldest.joined, "table-full")
+		r.makeRoom()
 	}
 	r.halves[h.key] = h
 	h.older = r.newest
@@ -178,6 +178,23 @@ func (r *Reducer) insert(h *half) {
 		r.oldest = h
 	}
 	r.newest = h
+}
+
+// makeRoom lets go of something: of what has ended, while there is any, because all of that has been counted. Only of one
+// whose other half may still come it is said that it was lost.
+func (r *Reducer) makeRoom() {
+	for j := r.lingering.first(); j != nil; j = r.lingering.first() {
+		if j.gone {
+			continue
+		}
+		if j.alone() != nil {
+			r.drop(j, "table-full")
+		} else {
+			r.forget(j)
+		}
+		return
+	}
+	r.drop(r.oldest.joined, "table-full")
 }
 
 func (r *Reducer) remove(h *half) bool {
