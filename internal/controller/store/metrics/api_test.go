@@ -128,3 +128,36 @@ func TestExternal_isAsked(t *testing.T) {
 	require.Equal(t, 502, w.Code)
 	require.Contains(t, w.Body.String(), "asking the metrics server")
 }
+
+// TestQueries_steps: few letters must not ask for more than there is memory.
+func TestQueries_steps(t *testing.T) {
+	s := open(t, nil)
+	for query, refused := range map[string]string{
+		"sum_over_time(vector(1)[100y:1ms])":                         "at most 1051200",
+		"max_over_time(rate(m[1m])[30d:1s])":                         "at most 1051200",
+		"max_over_time(rate(m[1m])[30d:1m])":                         "",
+		"max_over_time(m[50000d:])":                                  "at most 1051200",
+		"max_over_time(min_over_time(vector(1)[1m:100ms])[20d:30m])": "at most 1051200",
+		"1 + sum(abs(sum_over_time(m[1y:1s] offset -1y)))":           "at most 1051200",
+		"absent_over_time(m[10s:1ms] @ 0)":                           "",
+	} {
+		path := Prefix + "/query?query=" + url.QueryEscape(query)
+		w := httptest.NewRecorder()
+		s.Queries().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if refused == "" {
+			require.Equal(t, 200, w.Code, "%s: %s", query, w.Body)
+			continue
+		}
+		require.Equal(t, 400, w.Code, query)
+		require.Contains(t, w.Body.String(), refused)
+	}
+	for path, want := range map[string]int{
+		"&start=0&end=1&step=0.0001": 400, "&start=0&end=1&step=0.001": 200, "&start=0&end=10000000&step=10000": 400,
+	} {
+		w := httptest.NewRecorder()
+		s.Queries().ServeHTTP(w, httptest.NewRequest(http.MethodGet, Prefix+"/query_range?query="+url.QueryEscape("sum_over_time(vector(1)[1s:1s])")+path, nil))
+		require.Equal(t, want, w.Code, w.Body.String())
+	}
+	_, err := s.Engine().NewInstantQuery(t.Context(), s.Queryable(), nil, "sum_over_time(vector(1)[100y:1ms])", now)
+	require.ErrorContains(t, err, "at most", "rules too")
+}

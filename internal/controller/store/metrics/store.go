@@ -32,7 +32,7 @@ type Store struct {
 	// None of these is there where another server is asked.
 	db     *tsdb.DB
 	stats  *tsdb.DBStats
-	engine *promql.Engine
+	engine *boundedEngine
 	parser parser.Parser
 	rules  heldRules
 
@@ -66,12 +66,12 @@ func Open(config Config) (*Store, error) {
 		return nil, err
 	}
 	s.parser = parser.NewParser(parser.Options{EnableExperimentalFunctions: true})
-	s.engine = promql.NewEngine(promql.EngineOpts{
+	s.engine = &boundedEngine{parser: s.parser, Engine: promql.NewEngine(promql.EngineOpts{
 		Logger: config.Logger, Reg: s.registry, MaxSamples: config.Query.Samples, Timeout: config.Query.Timeout,
 		ActiveQueryTracker: make(gate, config.Query.Concurrent), LookbackDelta: config.Query.Lookback,
-		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
+		NoStepSubqueryIntervalFn: func(int64) int64 { return withoutStep.Milliseconds() },
 		EnableAtModifier:         true, EnableNegativeOffset: true, Parser: s.parser,
-	})
+	})}
 	// The library takes its time to make its API, which those who only start a controller need not wait for.
 	s.api = sync.OnceValue(s.newAPI)
 	s.write, s.otlp = s.newWriteHandler(), s.newOTLPHandler()
@@ -146,7 +146,12 @@ func (s *Store) removeTemporary() {
 func (s *Store) Local() bool { return s.db != nil }
 
 // Engine evaluates PromQL; nil where another server is asked.
-func (s *Store) Engine() *promql.Engine { return s.engine }
+func (s *Store) Engine() promql.QueryEngine {
+	if s.engine == nil {
+		return nil
+	}
+	return s.engine
+}
 
 // Parser reads PromQL as the engine does.
 func (s *Store) Parser() parser.Parser { return s.parser }
