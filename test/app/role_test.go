@@ -71,6 +71,11 @@ type roles struct {
 	*aeolus
 	controller *role
 	agents     string
+	// http is where the controller answers, with the token of stacks; a port of its own choice with one of its own where
+	// it is empty.
+	http string
+	// flags are further flags of the controller.
+	flags []string
 }
 
 // newRoles starts a controller with a port for agents that outlives it. Such tests may run beside each other: their agents
@@ -89,8 +94,13 @@ func newRoles(t *testing.T) *roles {
 func (r *roles) startController() {
 	r.t.Helper()
 	run := filepath.Join(r.dir, "run")
-	r.controller = startRole(r.t, binary, "controller", "--agents", r.agents, "--listen", "127.0.0.1:0",
-		"--data-dir", filepath.Join(r.dir, "data"), "--run-dir", run)
+	args := []string{"controller", "--agents", r.agents, "--data-dir", filepath.Join(r.dir, "data"), "--run-dir", run, "--listen"}
+	if r.http == "" {
+		args = append(args, "127.0.0.1:0")
+	} else {
+		args = append(args, r.http, "--token", stackToken)
+	}
+	r.controller = startRole(r.t, binary, append(args, r.flags...)...)
 	r.client = queryv1connect.NewQueryServiceClient(unixClient(filepath.Join(run, "aeolus.sock")), "http://aeolus")
 	testkit.Eventually(r.t, 20*time.Second, func() string {
 		if _, err := r.client.GetStatus(r.t.Context(), &queryv1.GetStatusRequest{}); err != nil {
