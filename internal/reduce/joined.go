@@ -3,8 +3,6 @@
 package reduce
 
 import (
-	"time"
-
 	"github.com/aeolus-ebpf/aeolus/internal/graph"
 	"github.com/aeolus-ebpf/aeolus/internal/model"
 )
@@ -14,8 +12,6 @@ type joined struct {
 	client, server *half
 	edge           *graph.Edge
 	record         graph.Connection
-	// When a half that is alone stops waiting for the other.
-	arrived, until time.Time
 	// The next connection from the same client address and port.
 	next *joined
 	key  joinKey

@@ -10,11 +10,18 @@ import (
 
 // queue holds connections in the order in which they fall due.
 type queue struct {
-	items []*joined
+	items []waiter
 	head  int
 }
 
-func (q *queue) push(j *joined) { q.items = append(q.items, j) }
+// waiter is a connection with the time at which it falls due. The time belongs to the place in the queue: one that ends
+// while it waits for its other half lingers too, and must not hold up those behind it.
+type waiter struct {
+	*joined
+	until time.Time
+}
+
+func (q *queue) push(j *joined, until time.Time) { q.items = append(q.items, waiter{j, until}) }
 
 // due takes out the first connection, if its time has come.
 func (q *queue) due(now time.Time) *joined {
@@ -33,8 +40,8 @@ func (q *queue) first() *joined {
 	if q.head == len(q.items) {
 		return nil
 	}
-	j := q.items[q.head]
-	q.items[q.head] = nil
+	j := q.items[q.head].joined
+	q.items[q.head] = waiter{}
 	q.head++
 	if q.head > 1024 && q.head > len(q.items)/2 {
 		kept := copy(q.items, q.items[q.head:])

@@ -202,8 +202,7 @@ func (r *Reducer) row(batch *model.Batch, flow *model.Flow, workloads *workloads
 		r.assign(j, now)
 		r.count(j, when)
 	case fresh:
-		j.until = now.Add(r.config.Wait)
-		r.waiting.push(j)
+		r.waiting.push(j, now.Add(r.config.Wait))
 	}
 }
 
@@ -228,7 +227,7 @@ func (r *Reducer) place(h *half, now time.Time) {
 		}
 	}
 	if j == nil {
-		j = &joined{arrived: now, key: key, next: first}
+		j = &joined{key: key, next: first}
 		r.number++
 		j.record.ID = r.identify()
 		r.index[key] = j

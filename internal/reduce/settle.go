@@ -77,8 +77,7 @@ func (r *Reducer) count(j *joined, when time.Time) {
 	r.config.Changed(&j.record)
 	if j.ended() && !j.queued {
 		j.queued = true
-		j.until = r.clock.Add(r.config.Linger)
-		r.lingering.push(j)
+		r.lingering.push(j, r.clock.Add(r.config.Linger))
 	}
 }
 
