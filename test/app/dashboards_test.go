@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	queryv1 "github.com/aeolus-ebpf/aeolus/api/proto/aeolus/query/v1"
 	"github.com/aeolus-ebpf/aeolus/deploy"
 	"github.com/aeolus-ebpf/aeolus/internal/testkit"
 )
@@ -23,6 +24,16 @@ func TestDashboards(t *testing.T) {
 	a := up(t, "--demo", "--shop", shopName)
 	list, err := deploy.Dashboards()
 	require.NoError(t, err)
+	testkit.Eventually(t, time.Minute, func() string {
+		status, err := a.client.GetStatus(t.Context(), &queryv1.GetStatusRequest{})
+		if err != nil {
+			return err.Error()
+		}
+		if status.GetEdges() < 5 {
+			return fmt.Sprintf("the shop has %d edges: it is still opening", status.GetEdges())
+		}
+		return ""
+	})
 	for _, fault := range []string{"refuse", "reset"} {
 		a.demo("fault", "on", fault)
 		defer a.demo("fault", "off", fault)

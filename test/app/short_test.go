@@ -5,6 +5,7 @@ package app
 import (
 	"fmt"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -106,11 +107,21 @@ func (r *tracer) stop() []string {
 	return strings.Split(strings.TrimSpace(r.out.String()), "\n")
 }
 
-// requireSameAsTracer compares the connections that ended, as the client's side names them.
+// lostByTracer is what libbpf-tools say when their own buffer was full.
+var lostByTracer = regexp.MustCompile(`lost (\d+) events`)
+
+// requireSameAsTracer compares the connections that ended, as the client's side names them. A busy machine makes the tool
+// lose some; it says how many, and no more than those may be missing in what it saw.
 func requireSameAsTracer(t *testing.T, connections []*queryv1.Connection, output []string, client, server *place) {
 	t.Helper()
 	want, got := map[string]int{}, map[string]int{}
+	lost := 0
 	for _, line := range output {
+		if said := lostByTracer.FindStringSubmatch(line); said != nil {
+			n, err := strconv.Atoi(said[1])
+			require.NoError(t, err)
+			lost += n
+		}
 		fields := strings.Fields(line)
 		for i := range max(0, len(fields)-3) {
 			if fields[i] == client.v4 && fields[i+2] == server.v4 {
@@ -122,5 +133,17 @@ func requireSameAsTracer(t *testing.T, connections []*queryv1.Connection, output
 		got[c.GetClientAddress()+" → "+c.GetServerAddress()]++
 	}
 	require.NotEmpty(t, want)
-	require.Equal(t, want, got)
+	if lost == 0 {
+		require.Equal(t, want, got)
+		return
+	}
+	missed := 0
+	for connection, n := range want {
+		require.LessOrEqual(t, n, got[connection], connection)
+	}
+	for connection, n := range got {
+		missed += n - want[connection]
+	}
+	t.Logf("the tool lost %d events of all connections of the host; %d of these connections are not in what it saw", lost, missed)
+	require.LessOrEqual(t, missed, lost)
 }
