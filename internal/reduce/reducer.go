@@ -64,10 +64,11 @@ type Reducer struct {
 	oldest, newest *half
 	index          map[joinKey]*joined
 	waiting        queue
-	lingering      queue
-	agents         map[string]*source
-	resets         *recent
-	number         uint64
+	// What has ended: with both halves, and with one.
+	whole, lingering queue
+	agents           map[string]*source
+	resets           *recent
+	number           uint64
 	// The time of the call that is under way.
 	clock time.Time
 }

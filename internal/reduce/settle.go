@@ -75,10 +75,16 @@ func (r *Reducer) count(j *joined, when time.Time) {
 		r.graph.Connections.Put(&j.record)
 	}
 	r.config.Changed(&j.record)
-	if j.ended() && !j.queued {
-		j.queued = true
-		r.lingering.push(j, r.clock.Add(r.config.Linger))
+	if !j.ended() || j.queued {
+		return
 	}
+	j.queued = true
+	if j.alone() == nil {
+		// Nothing of it is missing, so that it need not be kept for long: the table is the smaller for it.
+		r.whole.push(j, r.clock.Add(min(r.config.Wait, r.config.Linger)))
+		return
+	}
+	r.lingering.push(j, r.clock.Add(r.config.Linger))
 }
 
 // Settle lets go of what has waited long enough. It is to be called several times a second.
@@ -96,8 +102,10 @@ func (r *Reducer) Settle(now time.Time) {
 		r.assign(j, now)
 		r.count(j, now)
 	}
-	for j := r.lingering.due(now); j != nil; j = r.lingering.due(now) {
-		r.forget(j)
+	for _, ended := range [...]*queue{&r.whole, &r.lingering} {
+		for j := ended.due(now); j != nil; j = ended.due(now) {
+			r.forget(j)
+		}
 	}
 	r.sweep(now)
 }
@@ -182,16 +190,18 @@ func (r *Reducer) insert(h *half) {
 // makeRoom lets go of something: of what has ended, while there is any, because all of that has been counted. Only of one
 // whose other half may still come it is said that it was lost.
 func (r *Reducer) makeRoom() {
-	for j := r.lingering.first(); j != nil; j = r.lingering.first() {
-		if j.gone {
-			continue
+	for _, ended := range [...]*queue{&r.whole, &r.lingering} {
+		for j := ended.first(); j != nil; j = ended.first() {
+			switch {
+			case j.gone:
+				continue
+			case j.alone() != nil:
+				r.drop(j, "table-full")
+			default:
+				r.forget(j)
+			}
+			return
 		}
-		if j.alone() != nil {
-			r.drop(j, "table-full")
-		} else {
-			r.forget(j)
-		}
-		return
 	}
 	r.drop(r.oldest.joined, "table-full")
 }
