@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -55,6 +56,13 @@ type rejection struct {
 
 func reject(code int, cause, text string) *rejection {
 	return &rejection{code: code, cause: cause, text: text}
+}
+
+// asPrometheus answers in the way of Prometheus' HTTP API.
+func (r *rejection) asPrometheus(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(r.code)
+	_ = json.NewEncoder(w).Encode(map[string]string{"status": "error", "errorType": r.cause, "error": r.text})
 }
 
 // busy tells a sender to come again when others are done.

@@ -5,6 +5,7 @@ package metrics
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -140,8 +141,29 @@ func (s *Store) Queries() http.Handler {
 				return
 			}
 		}
+		if err := s.checkQuestion(r); err != nil {
+			reject(http.StatusBadRequest, "bad_data", err.Error()).asPrometheus(w)
+			return
+		}
 		s.api().ServeHTTP(w, r)
 	})))
+}
+
+// checkQuestion looks at the expression of a question, if it has one.
+func (s *Store) checkQuestion(r *http.Request) error {
+	if !s.Local() || r.URL.Path == "/read" {
+		return nil
+	}
+	// What else cannot be read of it is for the library to refuse.
+	if _, long := errors.AsType[*http.MaxBytesError](r.ParseForm()); long {
+		return fmt.Errorf("the question is too long: at most %d bytes are taken", maxQuestion)
+	}
+	for _, text := range r.Form["query"] {
+		if err := checkText(text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unpacksWell looks at the size that a remote read has once it is decompressed: the library believes it.

@@ -161,3 +161,33 @@ func TestQueries_steps(t *testing.T) {
 	_, err := s.Engine().NewInstantQuery(t.Context(), s.Queryable(), nil, "sum_over_time(vector(1)[100y:1ms])", now)
 	require.ErrorContains(t, err, "at most", "rules too")
 }
+
+// TestQueries_size: what costs the square of its size must be small.
+func TestQueries_size(t *testing.T) {
+	s := open(t, nil)
+	ask := func(path, query string) (int, string) {
+		r := httptest.NewRequest(http.MethodPost, Prefix+path, strings.NewReader(url.Values{"query": {query}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		s.Queries().ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	for _, path := range []string{"/query", "/query_exemplars", "/format_query", "/parse_query"} {
+		for _, query := range []string{
+			strings.Repeat("(", 300_000) + "1" + strings.Repeat(")", 300_000), strings.Repeat("(", 201) + "1" + strings.Repeat(")", 201),
+			"m" + strings.Repeat(" or m", 501), "1" + strings.Repeat("^1", 501), strings.Repeat("-", 501) + "1",
+			strings.Repeat("max_over_time(", 201) + "m" + strings.Repeat("[1m:1m])", 201),
+			`m{a="` + strings.Repeat("x", maxText) + `"}`,
+		} {
+			code, text := ask(path, query)
+			require.Equal(t, 400, code, "%s %.50s", path, query)
+			require.Contains(t, text, `"errorType":"bad_data"`)
+			require.Contains(t, text, "are taken")
+		}
+		code, text := ask(path, "m"+strings.Repeat(" or m", 400)+` or m{a="((((((((((((("}`)
+		require.Equal(t, 200, code, text)
+	}
+	code, text := ask("/query", "m{")
+	require.Equal(t, 400, code)
+	require.Contains(t, text, "parse error", "in the library's own words")
+}

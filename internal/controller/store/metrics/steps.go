@@ -46,9 +46,45 @@ func (e *boundedEngine) NewRangeQuery(ctx context.Context, from storage.Queryabl
 	return e.Engine.NewRangeQuery(ctx, from, options, text, start, end, step)
 }
 
+// What one expression may be. The library's work grows with the square of how much stands within and beside each other, and
+// does not end before it is done: 20 kilobytes of brackets are seconds, a megabyte is hours.
+const (
+	maxText      = 128 << 10
+	maxOperators = 500
+	maxNesting   = 200
+)
+
+// checkText looks at the size of an expression, before it is parsed.
+func checkText(text string) error {
+	if len(text) > maxText {
+		return fmt.Errorf("the expression has %d bytes: at most %d are taken", len(text), maxText)
+	}
+	lexer, depth, operators := parser.Lex(text), 0, 0
+	for {
+		var item parser.Item
+		lexer.NextItem(&item)
+		switch {
+		case item.Typ == parser.EOF || item.Typ == parser.ERROR:
+			return nil
+		case item.Typ == parser.LEFT_PAREN || item.Typ == parser.LEFT_BRACKET || item.Typ == parser.LEFT_BRACE:
+			depth++
+		case item.Typ == parser.RIGHT_PAREN || item.Typ == parser.RIGHT_BRACKET || item.Typ == parser.RIGHT_BRACE:
+			depth--
+		case item.Typ.IsOperator():
+			operators++
+		}
+		if depth > maxNesting || operators > maxOperators {
+			return fmt.Errorf("the expression is too large: at most %d operators, and %d levels of brackets, are taken", maxOperators, maxNesting)
+		}
+	}
+}
+
 // check looks at the subqueries of an expression that is evaluated over so much time. What cannot be parsed is for the
 // library to refuse.
 func (e *boundedEngine) check(text string, span time.Duration) error {
+	if err := checkText(text); err != nil {
+		return err
+	}
 	expression, err := e.parser.ParseExpr(text)
 	if err != nil {
 		return nil
