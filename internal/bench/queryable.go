@@ -4,11 +4,9 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"path/filepath"
 	"time"
 
@@ -176,44 +174,4 @@ func (p *prober) sendSample(ctx context.Context) error {
 func (p *prober) seesSample(ctx context.Context) (bool, error) {
 	value, err := promValue(ctx, p.client, "http://localhost", "aeolus_bench_probe")
 	return value == float64(p.number), err
-}
-
-// promValue gives the sum of what an expression gives now.
-func promValue(ctx context.Context, client *http.Client, base, expression string) (float64, error) {
-	var answer struct {
-		Data struct {
-			Result []struct {
-				Value [2]any `json:"value"`
-			} `json:"result"`
-		} `json:"data"`
-	}
-	if err := promAsk(ctx, client, base+"/api/v1/query?query="+url.QueryEscape(expression), &answer); err != nil {
-		return 0, err
-	}
-	var sum float64
-	for _, one := range answer.Data.Result {
-		var value float64
-		if _, err := fmt.Sscan(fmt.Sprint(one.Value[1]), &value); err != nil {
-			return 0, fmt.Errorf("reading what PromQL gives: %w", err)
-		}
-		sum += value
-	}
-	return sum, nil
-}
-
-// promAsk asks Prometheus' HTTP API.
-func promAsk(ctx context.Context, client *http.Client, address string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return err
-	}
-	answer, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("asking %s: %s", request.URL.Path, answer.Status)
-	}
-	return json.NewDecoder(answer.Body).Decode(into)
 }
