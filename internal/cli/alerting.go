@@ -26,7 +26,7 @@ func (x *alerting) flags(flags *pflag.FlagSet) {
 func (x *alerting) notify() (notify.Config, error) {
 	config := notify.Config{Alertmanagers: x.managers, ExternalURL: x.external}
 	if err := config.Check(); err != nil {
-		return config, usageError{err.Error()}
+		return config, usagef("%s (--alertmanager, --external-url)", err)
 	}
 	if x.file == "" {
 		return config, nil

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,7 +83,11 @@ Each flag can stand in a YAML file under its own name (--config), or in the envi
 		if err := checkPublic(flags.listen, flags.public); err != nil {
 			return err
 		}
-		return placesProblem(a.runController(cmd.Context(), flags), flags.places)
+		err := a.runController(cmd.Context(), flags)
+		if err != nil && strings.Contains(err.Error(), flags.agents) && errors.Is(free(flags.agents), syscall.EADDRINUSE) {
+			return hint(err, "--agents")
+		}
+		return placesProblem(err, flags.places)
 	}
 	return cmd
 }

@@ -137,7 +137,7 @@ func placesProblem(err error, where places) error {
 	case errors.Is(err, up.ErrTaken):
 		return hint(err, "end that one, or choose another directory with --data-dir")
 	case strings.Contains(err.Error(), where.listen) && errors.Is(free(where.listen), syscall.EADDRINUSE):
-		return hint(err, "choose another address with --listen")
+		return hint(err, "--listen")
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return hint(err, "make room there, or choose other places with --data-dir (now %s) and --run-dir (now %s)", where.data, where.run)
@@ -145,8 +145,10 @@ func placesProblem(err error, where places) error {
 	if errors.Is(err, syscall.EROFS) {
 		return hint(err, "mount it for writing, or choose other places with --data-dir (now %s) and --run-dir (now %s)", where.data, where.run)
 	}
+	// Other files than those of these places are named by flags of their own.
+	here := strings.Contains(err.Error(), where.data) || strings.Contains(err.Error(), where.run)
 	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.EPERM, syscall.ENOTDIR, syscall.ENOENT} {
-		if errors.Is(err, errno) {
+		if here && errors.Is(err, errno) {
 			return hint(err, "run as root, or choose other places with --data-dir (now %s) and --run-dir (now %s)", where.data, where.run)
 		}
 	}

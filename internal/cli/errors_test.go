@@ -52,3 +52,17 @@ func TestPlaces_full(t *testing.T) {
 	err := placesProblem(&os.PathError{Op: "write", Path: "/d/x", Err: syscall.ENOSPC}, places{data: "/d", run: "/r", listen: "127.0.0.1:1"})
 	require.EqualError(t, err, "write /d/x: no space left on device (make room there, or choose other places with --data-dir (now /d) and --run-dir (now /r))")
 }
+
+// TestPlaces_otherFiles are not mended by another data directory.
+func TestPlaces_otherFiles(t *testing.T) {
+	where := places{data: "/data", run: "/run", listen: "127.0.0.1:1"}
+	err := &os.PathError{Op: "open", Path: "/etc/rules", Err: syscall.ENOENT}
+	require.Equal(t, error(err), placesProblem(err, where))
+	err = &os.PathError{Op: "open", Path: "/data/state.db", Err: syscall.EACCES}
+	require.ErrorContains(t, placesProblem(err, where), "choose other places with --data-dir (now /data)")
+	missing := run(t, nil, "controller", "--credentials", "/nowhere", "--data-dir", t.TempDir())
+	require.Equal(t, result{code: 1, err: "aeolus: reading credentials: open /nowhere: no such file or directory (--credentials names the file, and that its token-file)\n"}, missing)
+	wrong := run(t, nil, "controller", "--alertmanager", "host:9093")
+	require.Equal(t, exitUsage, wrong.code)
+	require.Contains(t, wrong.err, "(--alertmanager, --external-url)")
+}

@@ -3,6 +3,8 @@
 package cli
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -56,5 +58,9 @@ func (k *keeping) credentials() ([]*credential.Credential, error) {
 	if k.file == "" {
 		return nil, nil
 	}
-	return credential.Load(k.file)
+	list, err := credential.Load(k.file)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil, hint(err, "--credentials names the file, and that its token-file")
+	}
+	return list, err
 }
