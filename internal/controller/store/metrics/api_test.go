@@ -191,3 +191,33 @@ func TestQueries_size(t *testing.T) {
 	require.Equal(t, 400, code)
 	require.Contains(t, text, "parse error", "in the library's own words")
 }
+
+// TestQueries_labels: nobody must be able to write long labels into a hundred thousand series.
+func TestQueries_labels(t *testing.T) {
+	s := open(t, nil)
+	write(t, s, seriesV1("m", sampleV1(0, 1)))
+	nested := func(n int, before, after string) string {
+		return "count(" + strings.Repeat(before, n) + "m" + strings.Repeat(after, n) + ")"
+	}
+	for query, fine := range map[string]bool{
+		nested(6, `label_join(`, `, "a", "", "a", "a")`):                                      true,
+		nested(7, `label_join(`, `, "a", "", "a", "a")`):                                      false,
+		nested(100, `label_replace(`, `, "a", "$1", "b", "(.*)")`):                            true,
+		nested(7, `label_replace(`, `, "a", ("${1}$1"), "b", "(.*)")`):                        false,
+		nested(1, `label_replace(`, `, "a", "`+strings.Repeat("x", 5000)+`", "b", "(.*)")`):   false,
+		nested(150, `label_replace(`, `, "a", "`+strings.Repeat("x", 30)+`", "b", "(.*)")`):   false,
+		nested(1, `label_join(`, `, "a", "`+strings.Repeat("x", 1000)+`", "b", "b","b","b")`): true,
+		nested(1, `label_join(`, `, "a", "`+strings.Repeat("x", 1100)+`", "b", "b","b","b")`): false,
+		nested(1, `label_replace(`, `, "a", "x", "b", "`+strings.Repeat("y", 9000)+`")`):      true,
+		nested(1, `label_join(`, `, "a", ""`+strings.Repeat(`, "b"`, 65)+`)`):                 false,
+	} {
+		code, text := 200, ""
+		if _, err := s.Engine().NewInstantQuery(t.Context(), s.Queryable(), nil, query, now); err != nil {
+			code, text = 400, err.Error()
+		}
+		require.Equal(t, fine, code == 200, "%.80s: %s", query, text)
+		if !fine {
+			require.Contains(t, text, "labels too long")
+		}
+	}
+}

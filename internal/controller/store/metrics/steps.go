@@ -79,7 +79,7 @@ func checkText(text string) error {
 	}
 }
 
-// check looks at the subqueries of an expression that is evaluated over so much time. What cannot be parsed is for the
+// check looks at the labels and subqueries of an expression that is evaluated over so much time. What cannot be parsed is for the
 // library to refuse.
 func (e *boundedEngine) check(text string, span time.Duration) error {
 	if err := checkText(text); err != nil {
@@ -88,6 +88,9 @@ func (e *boundedEngine) check(text string, span time.Duration) error {
 	expression, err := e.parser.ParseExpr(text)
 	if err != nil {
 		return nil
+	}
+	if err := checkLabels(expression); err != nil {
+		return err
 	}
 	var found error
 	parser.Inspect(expression, func(node parser.Node, path []parser.Node) error {
