@@ -214,6 +214,21 @@ func TestRepository_pathsInDocumentsExist(t *testing.T) {
 	assert.Greater(t, seen, 50)
 }
 
+// TestRepository_architectureNamesEveryRoom holds that whoever reads the map of the rooms finds them all.
+func TestRepository_architectureNamesEveryRoom(t *testing.T) {
+	text, err := os.ReadFile("docs/architecture.md")
+	require.NoError(t, err)
+	rooms := map[string]bool{}
+	for _, file := range tracked(t) {
+		if parts := strings.Split(file.Path, "/"); len(parts) > 2 && parts[0] == "internal" && file.Go() {
+			rooms[path.Join(parts[:2]...)] = true
+		}
+	}
+	for room := range rooms {
+		assert.Contains(t, string(text), "`"+room, "docs/architecture.md does not name %s", room)
+	}
+}
+
 // headings gives a document's headings as they are linked to.
 func headings(text string) []string {
 	var names []string
