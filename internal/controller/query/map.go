@@ -68,6 +68,9 @@ func (s *Service) checkGraphRequest(request *queryv1.GetGraphRequest) error {
 	if len(request.GetFocus()) > mostFocus {
 		return invalid("focus names %d nodes, but may name %d", len(request.GetFocus()), mostFocus)
 	}
+	if err := sensible("at", request.GetAt()); err != nil {
+		return err
+	}
 	if request.GetWindow().AsDuration() < 0 {
 		return invalid("window is %s, but cannot be negative", request.GetWindow().AsDuration())
 	}

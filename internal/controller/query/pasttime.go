@@ -26,6 +26,12 @@ var unbounded = graph.Config{MaxNodes: math.MaxInt32, MaxEdges: math.MaxInt32, M
 func (s *Service) asked(from, to *timestamppb.Timestamp) (hours, error) {
 	var asked hours
 	s.config.Engine.Read(func(v engine.View) { asked.to = v.Now })
+	if from != nil && !from.IsValid() {
+		return asked, invalid("from is not a time")
+	}
+	if err := sensible("to", to); err != nil {
+		return asked, err
+	}
 	if to != nil && to.AsTime().Before(asked.to) {
 		asked.to = to.AsTime()
 	}
@@ -39,6 +45,14 @@ func (s *Service) asked(from, to *timestamppb.Timestamp) (hours, error) {
 			asked.to.Format(time.RFC3339), asked.from.Format(time.RFC3339))
 	}
 	return asked, nil
+}
+
+// sensible refuses a time that is none: what lies around it could not be answered.
+func sensible(name string, at *timestamppb.Timestamp) error {
+	if at != nil && (!at.IsValid() || at.AsTime().Year() < 2) {
+		return invalid("%s is not a time", name)
+	}
+	return nil
 }
 
 // writeToken says where a page ended.
