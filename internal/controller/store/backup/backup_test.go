@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,6 +110,8 @@ func TestRestore_refuses(t *testing.T) {
 		"what does not fit":   {whole, known, func(name, _ string) error { return errors.New(name + " is odd") }, "", nil, "archive is odd"},
 		"a way out":           {packed(t, "manifest.json", `{"format":1,"parts":{"metrics":1}}`, "metrics/../../x", "y", "complete", ""), known, fine, "", backup.ErrBroken, "belongs to none of its parts"},
 		"an absolute path":    {packed(t, "manifest.json", `{"format":1,"parts":{"metrics":1}}`, "/metrics/x", "y", "complete", ""), known, fine, "", backup.ErrBroken, "belongs to none of its parts"},
+		"a bomb":              {packed(t, "manifest.json", `{"format":1,"parts":{"metrics":1}}`, "metrics/x", strings.Repeat("\x00", 80<<20), "complete", ""), known, fine, "", backup.ErrBroken, "bytes became"},
+		"a link":              {linked(t), known, fine, "", backup.ErrBroken, "neither a file nor a directory"},
 		"a later format":      {packed(t, "manifest.json", `{"format":2}`), known, fine, "", backup.ErrNewer, "its format is 2"},
 		"no end":              {packed(t, "manifest.json", `{"format":1,"parts":{"metrics":1}}`, "metrics/x", "y"), known, fine, "", backup.ErrBroken, "its end is missing"},
 		"more behind its end": {packed(t, "manifest.json", `{"format":1}`, "complete", "", "x", ""), known, fine, "", backup.ErrBroken, "something follows its end"},
@@ -129,6 +132,23 @@ func TestRestore_refuses(t *testing.T) {
 			require.Len(t, entries, len(c.there)/max(1, len(c.there)), "nothing is left behind")
 		})
 	}
+}
+
+// linked makes an archive in which a link leads out.
+func linked(t *testing.T) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	compressed, err := zstd.NewWriter(&file)
+	require.NoError(t, err)
+	archive := tar.NewWriter(compressed)
+	const manifest = `{"format":1,"parts":{"metrics":1}}`
+	require.NoError(t, archive.WriteHeader(&tar.Header{Name: "manifest.json", Size: int64(len(manifest)), Typeflag: tar.TypeReg}))
+	_, err = io.WriteString(archive, manifest)
+	require.NoError(t, err)
+	require.NoError(t, archive.WriteHeader(&tar.Header{Name: "metrics/x", Linkname: "/etc", Typeflag: tar.TypeSymlink}))
+	require.NoError(t, archive.Close())
+	require.NoError(t, compressed.Close())
+	return file.Bytes()
 }
 
 // packed makes an archive of names and texts in turn.

@@ -41,7 +41,8 @@ func Restore(ctx context.Context, from io.Reader, directory string, known map[st
 			return Manifest{}, fmt.Errorf("restoring to %s: %w", filepath.Join(directory, name), errors.Join(ErrInUse, err))
 		}
 	}
-	plain, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(memory))
+	bound := &bound{from: from}
+	plain, err := zstd.NewReader(bound, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(memory))
 	if err != nil {
 		return Manifest{}, fmt.Errorf("reading the backup: %w", err)
 	}
@@ -57,7 +58,7 @@ func Restore(ctx context.Context, from io.Reader, directory string, known map[st
 		return Manifest{}, fmt.Errorf("restoring to %s: %w", directory, err)
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	if err := unpack(ctx, archive, work, manifest); err != nil {
+	if err := unpack(ctx, archive, bound, work, manifest); err != nil {
 		return Manifest{}, fmt.Errorf("unpacking the backup: %w", err)
 	}
 	parts := partsOf(manifest, work)
@@ -133,7 +134,7 @@ func broken(err error) error {
 }
 
 // unpack writes every entry below a directory.
-func unpack(ctx context.Context, archive *tar.Reader, work string, manifest Manifest) error {
+func unpack(ctx context.Context, archive *tar.Reader, bound *bound, work string, manifest Manifest) error {
 	for {
 		header, err := archive.Next()
 		switch {
@@ -156,13 +157,13 @@ func unpack(ctx context.Context, archive *tar.Reader, work string, manifest Mani
 		if _, ok := manifest.Parts[part]; !ok || !filepath.IsLocal(name) {
 			return fmt.Errorf("%w: it has an entry %.100q, which belongs to none of its parts", ErrBroken, header.Name)
 		}
-		if err := unpackEntry(archive, header, filepath.Join(work, filepath.FromSlash(name))); err != nil {
+		if err := unpackEntry(bound.of(archive), header, filepath.Join(work, filepath.FromSlash(name))); err != nil {
 			return err
 		}
 	}
 }
 
-func unpackEntry(archive *tar.Reader, header *tar.Header, path string) error {
+func unpackEntry(content io.Reader, header *tar.Header, path string) error {
 	switch header.Typeflag {
 	case tar.TypeDir:
 		return os.MkdirAll(path, 0o700)
@@ -177,7 +178,7 @@ func unpackEntry(archive *tar.Reader, header *tar.Header, path string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(file, archive); err != nil {
+	if _, err := io.Copy(file, content); err != nil {
 		_ = file.Close()
 		return broken(err)
 	}
