@@ -45,16 +45,14 @@ func (a *app) goesBack(history *queryv1.History) string {
 	return "since " + oldest.Format("2006-01-02 15:04")
 }
 
-// machines say what other programs find on the controller's HTTP port.
-func (k kept) machines(http string) string {
-	text := fmt.Sprintf("http://%s for Grafana and promtool", http)
+// machines say what other programs find on the controller's HTTP port: what is answered there, and what is taken.
+func (k kept) machines(http string) (answers, takes string) {
+	answers = fmt.Sprintf("http://%s, with the token: for Grafana and promtool", http)
 	switch {
 	case k.metrics.URL == "":
-		text += "; remote write to /api/v1/write, OTLP to /v1/metrics and /v1/logs"
+		return answers, "there too: remote write at /api/v1/write, OTLP at /v1/metrics and /v1/logs"
 	case k.metrics.WriteURL == "":
-		text += "; OTLP to /v1/logs"
-	default:
-		text += "; remote write to /api/v1/write, OTLP to /v1/logs"
+		return answers, "there too: OTLP at /v1/logs"
 	}
-	return text + "; with the token"
+	return answers, "there too: remote write at /api/v1/write, OTLP at /v1/logs"
 }

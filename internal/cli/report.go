@@ -51,7 +51,9 @@ func (r upReport) write(a *app) {
 	if r.scrape != "" {
 		line("scrape", "http://%s/metrics", r.scrape)
 	}
-	line("prometheus", "%s", r.kept.machines(r.http))
+	answers, takes := r.kept.machines(r.http)
+	line("prometheus", "%s", answers)
+	line("takes", "%s", takes)
 	line("look", "%s", r.page)
 	hint := "aeolus edges -f"
 	if !r.defaults {

@@ -46,7 +46,8 @@ func TestUp_reportsAndIsAsked(t *testing.T) {
 		`^aeolus \S+ on kernel `, `watches    every TCP connection of this host, as node here\n`, `runs       sensor \S+: (running|degraded)`,
 		`kernel     \d+ kernel features work`, `scrape     http://127\.0\.0\.1:\d+/metrics\n`,
 		`keeps      history (from now on|since \d\d:\d\d:\d\d) \(at most 7 d, 2 GB\) and metrics \(3 d, 4\.3 GB\) in ` + regexp.QuoteMeta(data) + `\n`,
-		`prometheus http://127\.0\.0\.1:\d+ for Grafana and promtool; remote write to /api/v1/write, OTLP to /v1/metrics and /v1/logs; with the token\n`, `look       http://127\.0\.0\.1:\d+/\?token=given\n`,
+		`prometheus http://127\.0\.0\.1:\d+, with the token: for Grafana and promtool\n`,
+		`takes      there too: remote write at /api/v1/write, OTLP at /v1/metrics and /v1/logs\n`, `look       http://127\.0\.0\.1:\d+/\?token=given\n`,
 		`or         aeolus edges -f --controller ` + regexp.QuoteMeta(filepath.Join(runDir, socketName)) + `\n`,
 	} {
 		require.Regexp(t, line, out.String())
@@ -116,7 +117,8 @@ func TestReport_withoutFeatures(t *testing.T) {
   unknown    cgroup v2: Owners come from elsewhere\. \(not permitted\)
   kernel     1 kernel feature works; 1 that nothing here needs do not \(aeolus doctor lists them\)
   keeps      no history in /d; metrics are asked of the server that --metrics-url names
-  prometheus http://x for Grafana and promtool; OTLP to /v1/logs; with the token
+  prometheus http://x, with the token: for Grafana and promtool
+  takes      there too: OTLP at /v1/logs
   look       http://x/\?token=t
   or         aeolus edges -f
 
@@ -149,5 +151,7 @@ func TestKept_words(t *testing.T) {
 		require.Equal(t, c.want, k.words(a, history))
 	}
 	k.metrics = metrics.Config{URL: "http://a", WriteURL: "http://b"}
-	require.Equal(t, "http://h:1 for Grafana and promtool; remote write to /api/v1/write, OTLP to /v1/logs; with the token", k.machines("h:1"))
+	answers, takes := k.machines("h:1")
+	require.Equal(t, "http://h:1, with the token: for Grafana and promtool", answers)
+	require.Equal(t, "there too: remote write at /api/v1/write, OTLP at /v1/logs", takes)
 }
