@@ -52,8 +52,8 @@ func TestDiskFull(t *testing.T) {
 	selector := fmt.Sprintf(`aeolus_edge_connections_opened_total{source_workload=%q,destination_workload=%q}`, traffic.client.name, traffic.server.name)
 	since := func(begin time.Time, n float64) func() string {
 		return func() string {
-			if counted := s.counted(selector, max(time.Since(begin), time.Second)); counted < n {
-				return fmt.Sprintf("the metrics have counted %.0f since %s; %v", counted, begin, s.lost())
+			if counted := s.grown(selector, max(time.Since(begin), time.Second)); counted < n {
+				return fmt.Sprintf("the metrics have grown by %.0f since %s; %v", counted, begin, s.lost())
 			}
 			return ""
 		}

@@ -162,9 +162,20 @@ func (p *promSample) UnmarshalJSON(text []byte) error {
 // about their ends: each begins at 0, and one that goes back has begun again.
 func (r *roles) counted(selector string, within time.Duration) float64 {
 	r.t.Helper()
+	return r.sum(selector, within, func([]promSample) float64 { return 0 })
+}
+
+// grown is by how much counters have grown between the samples of a time.
+func (r *roles) grown(selector string, within time.Duration) float64 {
+	r.t.Helper()
+	return r.sum(selector, within, func(samples []promSample) float64 { return samples[0].Value })
+}
+
+func (r *roles) sum(selector string, within time.Duration, begin func([]promSample) float64) float64 {
+	r.t.Helper()
 	sum := 0.0
 	for _, series := range r.vector(fmt.Sprintf("%s[%dms]", selector, within.Milliseconds()), time.Now()) {
-		last := 0.0
+		last := begin(series.Values)
 		for _, sample := range series.Values {
 			if sample.Value < last {
 				last = 0
