@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -146,6 +147,20 @@ func (s *subject) cost() (cpu time.Duration, allocations uint64, err error) {
 	}
 	cpu, err = CgroupCPU(s.group.cpu)
 	return cpu, f.Allocations, err
+}
+
+// waited is how long its threads have waited for a CPU that others had.
+func (s *subject) waited() time.Duration {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.command.Process.Pid))
+	var sum time.Duration
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		if fields := strings.Fields(string(text)); len(fields) == 3 {
+			nanoseconds, _ := strconv.ParseInt(fields[1], 10, 64)
+			sum += time.Duration(nanoseconds)
+		}
+	}
+	return sum
 }
 
 // resident is the memory that it has.

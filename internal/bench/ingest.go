@@ -108,7 +108,9 @@ type replayed struct {
 	cpu         time.Duration
 	allocations uint64
 	// wall is the time between the two readings of the controller's figures.
-	wall     time.Duration
+	wall time.Duration
+	// waited is how long its threads waited for a CPU meanwhile.
+	waited   time.Duration
 	disk     float64
 	resident float64
 	lost     map[string]uint64
@@ -171,7 +173,7 @@ func (b *ingestBed) drive(ctx context.Context, s *subject, o order, beside func(
 	if err != nil {
 		return replayed{}, err
 	}
-	began := time.Now()
+	began, waited := time.Now(), s.waited()
 	other := make(chan error, 1)
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -192,7 +194,7 @@ func (b *ingestBed) drive(ctx context.Context, s *subject, o order, beside func(
 	if err := pause(ctx, 500*time.Millisecond); err != nil {
 		return replayed{}, err
 	}
-	found.wall = time.Since(began)
+	found.wall, found.waited = time.Since(began), s.waited()-waited
 	after, allocated, err := s.cost()
 	if err != nil {
 		return replayed{}, err

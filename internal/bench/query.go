@@ -128,7 +128,7 @@ func askAll(ctx context.Context, rounds int, progress func(string), sides map[st
 
 func queryRounds(full bool) int {
 	if full {
-		return 100
+		return 30
 	}
 	return 5
 }

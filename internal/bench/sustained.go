@@ -36,7 +36,7 @@ func (b *ingestBed) sustained(ctx context.Context) ([]Row, error) {
 	rows := []Row{
 		one("rows a second", PerSecond, float64(found.Records)/seconds).WithNote("%s; the last body was %s late; %s", bodiesOfASecond, found.Late.Round(time.Millisecond), found.load),
 		represented, computed,
-		one("controller's CPU", Share, busy(&found)).WithNote("of one CPU"),
+		one("controller's CPU", Share, busy(&found)).WithNote("of one CPU; its threads waited %s for it, sums of all", found.waited.Round(time.Millisecond)),
 		one("CPU per row", Seconds, found.perRecord(found.cpu.Seconds())).WithGoal(goalPerRow).WithNote("%s", wholePath),
 		one("allocations per row", Count, found.perRecord(float64(found.allocations))),
 		one("lost", Count, lossOf(found.lost)).WithNote("%s", lossWords([]replayed{found})),
