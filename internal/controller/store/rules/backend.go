@@ -20,6 +20,18 @@ import (
 	"github.com/prometheus/prometheus/storage"
 )
 
+// bounded keeps a rule from raising more alerts than anybody can read: each costs memory and a text, in which a rule may ask
+// again. What rules record is as large as what they are asked of.
+func bounded(query rules.QueryFunc) rules.QueryFunc {
+	return func(ctx context.Context, text string, at time.Time) (promql.Vector, error) {
+		found, err := query(ctx, text, at)
+		if err == nil && len(found) > maxAlerts && rules.FromOriginContext(ctx).Kind == rules.KindAlerting {
+			return nil, fmt.Errorf("it finds %d: at most %d are taken of an expression of an alerting rule", len(found), maxAlerts)
+		}
+		return found, err
+	}
+}
+
 // backend gives what answers, what is asked for the state of an earlier run, and what takes what is recorded.
 func (r *Rules) backend() (rules.QueryFunc, storage.Queryable, storage.Appendable, error) {
 	if r.config.URL == "" {

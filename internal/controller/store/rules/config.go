@@ -58,8 +58,12 @@ const (
 	maxFile  = 1 << 20
 	maxFiles = 500
 	maxRules = 5000
+	// maxAlerts is how many one alerting rule may raise.
+	maxAlerts = 5000
 	// lookEvery is how often files are looked at.
 	lookEvery = 2 * time.Second
+	// stopPatience is how long an evaluation may take to end. The text of an alert is a program, which may never do so.
+	stopPatience = 3 * time.Second
 	// evaluationTimeout bounds one question to another server.
 	evaluationTimeout = time.Minute
 )

@@ -45,7 +45,7 @@ func New(ctx context.Context, config Config) (*Rules, error) {
 		return nil, err
 	}
 	r.manager = rules.NewManager(&rules.ManagerOptions{
-		ExternalURL: config.external(), QueryFunc: query, Context: ctx, Queryable: queryable, Appendable: appendable,
+		ExternalURL: config.external(), QueryFunc: bounded(query), Context: ctx, Queryable: queryable, Appendable: appendable,
 		NotifyFunc: func(context.Context, string, ...*rules.Alert) {},
 		Logger:     calm.Library(config.Logger), Registerer: prometheus.NewRegistry(), GroupLoader: loader{r}, Parser: config.Parser,
 		OutageTolerance: time.Hour, ForGracePeriod: 10 * time.Minute, RestoreNewRuleGroups: true,
@@ -71,16 +71,29 @@ func (r *Rules) Run(ctx context.Context) error {
 	for err == nil {
 		select {
 		case <-ctx.Done():
-			r.manager.Stop()
-			<-ended
+			r.stop(ended)
 			return nil
 		case <-ticker.C:
 			r.lookAgain(ctx)
 		}
 	}
-	r.manager.Stop()
-	<-ended
+	r.stop(ended)
 	return err
+}
+
+// stop ends the evaluation, and does not wait for a rule that never ends: the controller must.
+func (r *Rules) stop(ended <-chan struct{}) {
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.manager.Stop()
+		<-ended
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(stopPatience):
+		r.config.Logger.Error("a rule does not end, and is left behind", "after", stopPatience)
+	}
 }
 
 // lookAgain takes in what has changed.

@@ -166,6 +166,37 @@ func TestRules_fromSampleToFindingAndBack(t *testing.T) {
 	p.wait(t, "it is resolved", none)
 }
 
+// TestRules_tooManyAlerts says so, and goes on with what else there is; what rules record is not bounded by it.
+func TestRules_tooManyAlerts(t *testing.T) {
+	p := newPlace(t)
+	appender := p.db.Appender(t.Context())
+	for i := range 5001 {
+		_, err := appender.Append(0, labels.FromStrings("__name__", "many", "i", fmt.Sprint(i)), time.Now().UnixMilli(), 1)
+		require.NoError(t, err)
+	}
+	require.NoError(t, appender.Commit())
+	p.config.Path = filepath.Join(t.TempDir(), "many.yml")
+	require.NoError(t, os.WriteFile(p.config.Path, []byte(`
+groups:
+- name: g
+  interval: 1s
+  rules:
+  - {alert: All, expr: many}
+  - {record: all, expr: many}
+  - {alert: Fine, expr: count(all) == 5001}
+  - {alert: Asks, expr: vector(1), annotations: {summary: '{{ range query "many" }}{{ . }}{{ end }}'}}
+`), 0o600))
+	made := p.start(t)
+	found := p.wait(t, "what is fine", func(found []engine.Finding, _ []string) bool { return len(found) == 2 })
+	var names []string
+	for i := range found {
+		names = append(names, found[i].Labels["alertname"])
+		require.Less(t, len(found[i].Summary), 1000)
+	}
+	require.ElementsMatch(t, []string{"Fine", "Asks"}, names)
+	require.Contains(t, made.List().Groups[0].Rules[0].Problem, "it finds 5001: at most 5000")
+}
+
 func TestRules_changeOfFiles(t *testing.T) {
 	p := newPlace(t)
 	directory := t.TempDir()
