@@ -152,6 +152,14 @@ test.each([
   expect((await within(main).findAllByText(text)).length).toBeGreaterThan(0);
 });
 
+test('a log of another program is an event that leads to no edge', async () => {
+  open('failing', '/events?kinds=log');
+  const text = await screen.findByText('disk /dev/vda is nearly full');
+  expect(text.closest('a')).toBeNull();
+  fireEvent.click(text);
+  expect(screen.queryByRole('complementary', { name: 'Detail' })).toBeNull();
+});
+
 test('back returns to where one was', async () => {
   open('failing');
   fireEvent.click(await screen.findByText(/payment refuses 94 %/));

@@ -275,6 +275,7 @@ export class Shop {
   #events(): Event[] {
     const found: Event[] = [];
     if (this.#scenario === 'failing' || this.#scenario === 'crowded') {
+      found.push(create(EventSchema, { id: 'l0', time: timestampFromMs(this.faultSince), kind: 'log', reporter: 'otlp', text: 'disk /dev/vda is nearly full' }));
       for (let ms = this.faultSince, index = 0; ms < Date.now(); ms += 320, index++) found.push(this.#event(`e${index}`, ms));
     }
     return [...found, ...this.#extra];

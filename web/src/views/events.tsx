@@ -28,6 +28,7 @@ const KINDS: ReadonlyArray<readonly [string, string]> = [
   ['connect.retrying', 'retrying'],
   ['connection.reset', 'reset'],
   ['edge.new', 'new edge'],
+  ['log', 'log'],
 ];
 
 export function kindOf(event: Event): string {
@@ -120,11 +121,11 @@ export function EventsView(): ReactElement {
           </thead>
           <tbody>
             {rows.slice(0, MOST_ROWS).map((event) => (
-              <tr key={event.id} onClick={() => go({ open: { kind: 'edge', id: event.edgeId } })}>
+              <tr key={event.id} onClick={event.edgeId === '' ? undefined : () => go({ open: { kind: 'edge', id: event.edgeId } })}>
                 <td title={full(millis(event.time))}>{clockMillis(millis(event.time))}</td>
                 <td>{kindOf(event)}</td>
                 <td className="name">
-                  <Link to={{ open: { kind: 'edge', id: event.edgeId } }}>{event.text}</Link>
+                  {event.edgeId === '' ? event.text : <Link to={{ open: { kind: 'edge', id: event.edgeId } }}>{event.text}</Link>}
                   {event.process !== '' && (
                     <span className="secondary">
                       {event.process}
