@@ -114,7 +114,7 @@ func collectorText(c *collecting, controller controller.Addresses, token string,
 				"endpoint": "http://" + controller.HTTP + "/api/v1/write", "headers": section{"Authorization": "Bearer " + token},
 			},
 			"protobuf_message": "io.prometheus.write.v2.Request", "max_batch_request_parallelism": 1, "disable_scope_info": true,
-			"remote_write_queue": section{"enabled": true, "queue_size": 60},
+			"remote_write_queue": section{"enabled": true, "queue_size": 10},
 		},
 	}
 	metrics := []string{"prometheus_remote_write"}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,6 +62,61 @@ func TestOneClientOfMany(t *testing.T) {
 	require.Less(t, s.controller.resident(), uint64(300<<20))
 	t.Logf("%d connections to %d addresses: %.0f edges have series, %.0f connections are among the others; the collector has %d MiB, the controller %d MiB",
 		len(outcomes), addresses, edges[0].Value.Value, other, s.collector.resident()>>20, s.controller.resident()>>20)
+}
+
+// TestCrowdWhileAway has a thousand edges change all the time while the controller is away: what waits for it in the memory
+// of the collector is bounded, and when it is back the metrics have counted everything.
+func TestCrowdWhileAway(t *testing.T) {
+	const clients, each = 2, 10_000
+	s := unstackedForeign(t, 2000)
+	client, foreign := s.l.places[0], s.l.places[1]
+	s.l.ip("-n", foreign.name, "route", "add", "local", "10.201.0.0/16", "dev", "lo")
+	s.l.ip("-n", client.name, "route", "add", "10.201.0.0/16", "via", foreign.v4)
+	s.l.daemon(foreign, python, "testdata/server.py", "4", "8080")
+	s.l.awaitListener(&edge{server: foreign, port: 8080})
+	begun := time.Now()
+	s.controller.end(syscall.SIGTERM)
+	rounds := 1
+	if testkit.Full() {
+		rounds = 10
+	}
+	var all sync.WaitGroup
+	for k := range clients {
+		all.Go(func() {
+			var jobs []job
+			for n := range each {
+				address := fmt.Sprintf("10.201.%d.%d", k*2+n%500/250, 1+n%250)
+				jobs = append(jobs, job{Address: address, Port: 8080, Requests: 1, Bytes: 100, End: "close"})
+			}
+			for range rounds {
+				s.l.runJobs(t.Context(), client, jobs)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(done)
+	}()
+	most := uint64(0)
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		case <-time.After(200 * time.Millisecond):
+			most = max(most, s.collector.resident())
+		}
+	}
+	t.Logf("for %s the collector had at most %d MiB", time.Since(begun).Round(time.Second), most>>20)
+	require.Less(t, most, uint64(500<<20))
+	s.startController()
+	testkit.Eventually(t, 90*time.Second, func() string {
+		counted := s.counted(`aeolus_edge_connections_opened_total`, time.Since(begun)+time.Minute)
+		if counted != clients*each*float64(rounds) {
+			return fmt.Sprintf("the metrics have counted %.0f of %d", counted, clients*each*rounds)
+		}
+		return ""
+	})
 }
 
 // unstackedForeign is a stack whose agent sees the first of two places, and whose metrics are of so many edges.
