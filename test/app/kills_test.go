@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -67,7 +66,12 @@ func TestKills(t *testing.T) {
 	}
 	random.Shuffle(len(order), func(i, k int) { order[i], order[k] = order[k], order[i] })
 	for n, name := range order {
-		time.Sleep(time.Duration(500+random.IntN(4000)) * time.Millisecond)
+		wait := time.Duration(500+random.IntN(4000)) * time.Millisecond
+		if testkit.Full() && n%12 == 11 {
+			// Long enough for what is in memory to be written.
+			wait += 75 * time.Second
+		}
+		time.Sleep(wait)
 		t.Logf("%d: kill -9 of the %s", n+1, name)
 		roles[name]()
 		s.await("node-1")
@@ -121,9 +125,14 @@ func requireGaps(t *testing.T, gaps []span, killed []time.Time) {
 	t.Helper()
 	const head = 90 * time.Second
 	for _, gap := range gaps {
-		require.True(t, slices.ContainsFunc(killed, func(at time.Time) bool {
-			return gap.from.After(at.Add(-head)) && gap.to.After(at.Add(-5*time.Second)) && gap.to.Before(at.Add(5*time.Second))
-		}), "%v is no kill of %v", gap, killed)
+		// One that is killed within a minute of its start has written nothing: its gap touches that of the one before.
+		at := gap.from
+		for _, kill := range killed {
+			if (span{kill.Add(-head), kill.Add(5 * time.Second)}).holds(at) {
+				at = kill.Add(5 * time.Second)
+			}
+		}
+		require.True(t, at.After(gap.to), "%v is more than the heads of those that were killed at %v", gap, killed)
 	}
 }
 
