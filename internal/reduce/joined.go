@@ -205,11 +205,15 @@ func (j *joined) refresh() {
 		if !h.start.IsZero() {
 			r.Opened = h.start
 		}
-		side := graph.Side{Reported: true, Node: h.key.node, Local: h.local, Remote: h.remote, PID: h.pid, Process: h.process}
+		side := &r.Server
 		if h == j.client {
-			r.Client = side
-		} else {
-			r.Server = side
+			side = &r.Client
+		}
+		// Most often it is as it was, and to look costs less than to write.
+		if now := (graph.Side{
+			Reported: true, Node: h.key.node, Local: h.local, Remote: h.remote, PID: h.pid, Process: h.process,
+		}); *side != now {
+			*side = now
 		}
 	}
 	switch {
