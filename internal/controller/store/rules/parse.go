@@ -108,6 +108,13 @@ func ours(parsed *rulefmt.RuleGroups, record bool) []error {
 				problems = append(problems, fmt.Errorf("group %q, rule %d, %q: metrics are kept by another server, so that nothing can be recorded here",
 					group.Name, i+1, rule.Record))
 			}
+			for _, texts := range []map[string]string{group.Labels, rule.Labels, rule.Annotations} {
+				for _, name := range sortedKeys(texts) {
+					if err := checkTemplate(texts[name]); err != nil {
+						problems = append(problems, fmt.Errorf("group %q, rule %d, %q: %w", group.Name, i+1, name, err))
+					}
+				}
+			}
 		}
 	}
 	if total := count(parsed); total > maxRules {

@@ -372,3 +372,28 @@ func FuzzCheck(f *testing.F) {
 		require.ErrorIs(t, err, rules.ErrBad)
 	})
 }
+
+// TestCheck_templatesThatDoNotEnd are refused: nothing could stop them.
+func TestCheck_templatesThatDoNotEnd(t *testing.T) {
+	for text, says := range map[string]string{
+		`{{ range 9223372036854775807 }}{{ end }}`:                                                     "too often",
+		`{{ $n := 9223372036854775807 }}{{ range $n }}x{{ end }}`:                                      "too often",
+		`{{ with 1000000000 }}{{ range . }}x{{ end }}{{ end }}`:                                        "too often",
+		`{{ range (18446744073709551615) }}x{{ else }}y{{ end }}`:                                      "too often",
+		`{{ define "a" }}{{ range . }}x{{ end }}{{ end }}{{ template "a" 1000000000 }}`:                "too often",
+		`{{ define "a" }}{{ template "a" }}{{ template "a" }}{{ end }}{{ template "a" }}`:              "calls one of its own",
+		`{{ range query "a" }}{{ range query "a" }}{{ range query "a" }}{{ end }}{{ end }}{{ end }}`:   "ranges within ranges",
+		`{{ range query "a" }}{{ range $k, $v := .Labels }}{{ $k }}={{ $v }}{{ end }}{{ end }}`:        "",
+		`{{ if gt $value 1000000000.0 }}a lot{{ else }}{{ range query "a" }}{{ . }}{{ end }}{{ end }}`: "",
+		`{{ $labels.edge }} {{ $value | humanize }} {{ printf "%d" 1000000000 }}`:                      "",
+	} {
+		file := fmt.Sprintf("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: vector(1)\n    annotations:\n      summary: '%s'\n", text)
+		_, _, err := rules.Check("f.yml", []byte(file))
+		if says == "" {
+			require.NoError(t, err, text)
+			continue
+		}
+		require.ErrorContains(t, err, says, text)
+		require.ErrorContains(t, err, `"summary"`)
+	}
+}
