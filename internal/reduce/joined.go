@@ -11,7 +11,8 @@ import (
 type joined struct {
 	client, server *half
 	edge           *graph.Edge
-	record         graph.Connection
+	// record is listed for longer than the rest is of use.
+	record *graph.Connection
 	// The next connection from the same client address and port.
 	next *joined
 	key  joinKey
@@ -179,7 +180,7 @@ func (j *joined) rebase() {
 
 // refresh brings the record that is listed up to date.
 func (j *joined) refresh() {
-	r := &j.record
+	r := j.record
 	r.Edge = j.edge
 	r.Ended = j.ended()
 	judge := j.judge()

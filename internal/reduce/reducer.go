@@ -228,9 +228,8 @@ func (r *Reducer) place(h *half, now time.Time) {
 		}
 	}
 	if j == nil {
-		j = &joined{key: key, next: first}
 		r.number++
-		j.record.ID = r.identify()
+		j = &joined{key: key, next: first, record: &graph.Connection{ID: r.identify()}}
 		r.index[key] = j
 	}
 	r.fill(j, h, now)

@@ -70,9 +70,9 @@ func (r *Reducer) turn(h *half, now time.Time) {
 	if j.edge != nil && j.counted.opened && !j.counted.closed {
 		r.graph.Add(j.edge, now, &graph.Delta{OpenBy: -1})
 	}
-	r.graph.Connections.Drop(&j.record)
+	r.graph.Connections.Drop(j.record)
 	if j.edge != nil {
-		r.config.Dropped(&j.record)
+		r.config.Dropped(j.record)
 	}
 	other.role = model.RoleServer
 	r.place(other, now)

@@ -69,12 +69,12 @@ func (r *Reducer) count(j *joined, when time.Time) {
 	j.refresh()
 	if j.record.State == model.PhaseClosed {
 		if delta.Closes > 0 || !j.queued {
-			r.graph.Connections.Close(&j.record)
+			r.graph.Connections.Close(j.record)
 		}
 	} else {
-		r.graph.Connections.Put(&j.record)
+		r.graph.Connections.Put(j.record)
 	}
-	r.config.Changed(&j.record)
+	r.config.Changed(j.record)
 	if !j.ended() || j.queued {
 		return
 	}
@@ -148,9 +148,9 @@ func (r *Reducer) drop(j *joined, reason string) {
 	if j.edge != nil && j.counted.opened && !j.counted.closed {
 		r.graph.Add(j.edge, j.edge.LastSeen, &graph.Delta{OpenBy: -1})
 	}
-	r.graph.Connections.Drop(&j.record)
+	r.graph.Connections.Drop(j.record)
 	if j.edge != nil {
-		r.config.Dropped(&j.record)
+		r.config.Dropped(j.record)
 	}
 	r.forget(j)
 }
