@@ -56,10 +56,17 @@ func TestLoad_whatIsWrong(t *testing.T) {
 		"credentials: [{name: default}]":     `name "default"`,
 		"credentials: [{name: a}]":           "either token or token-file",
 		"credentials: [{name: a, token: x}]": "at least 16",
-		"credentials: [{name: a, token: 0123456789abcdef}]":                                                  "expected permissions",
-		"credentials: [{name: a, token: 0123456789abcdef, permissions: [all]}]":                              `permission "all"`,
-		"credentials: [{name: a, token-file: none, permissions: [read]}]":                                    "no such file",
-		"credentials: [{name: a, token: 0123456789abcdef, permissions: [read], limits: {body-bytes: many}}]": "such as 8MiB",
+		"credentials: [{name: a, token: 0123456789abcdef}]":                                                          "expected permissions",
+		"credentials: [{name: a, token: 0123456789abcdef, permissions: [all]}]":                                      `permission "all"`,
+		"credentials: [{name: a, token-file: none, permissions: [read]}]":                                            "no such file",
+		"credentials: [{name: a, token: 0123456789abcdef, permissions: [read], limits: {body-bytes: many}}]":         "such as 8MiB",
+		"credentials: [{name: a, token: 0123456789abcdef, permissions: [read], limits: {body-bytes: -5MB}}]":         "such as 8MiB",
+		"credentials: [{name: a, token: 0123456789abcdef, permissions: [read], limits: {samples-per-second: .nan}}]": "expected a number",
+		"credentials: [{name: a, token: 0123456789abcdef, permissions: [read], limits: {samples-per-second: .inf}}]": "expected a number",
+		"credentials: 5":                      "line 1: cannot unmarshal int `5` into a list of credentials",
+		"credentials: [{name: a, tokens: b}]": "line 1: field tokens is not known",
+		"[]":                                  "into a mapping with the key credentials",
+		"credentials: [{name: a, token: 0123456789abcdef, permissions: [read]}]\n---\ncredentials: []": "expected one document",
 	} {
 		_, err := Load(write(t, "credentials.yaml", text))
 		require.ErrorContains(t, err, want, text)

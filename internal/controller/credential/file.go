@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -52,7 +53,11 @@ func Load(file string) ([]*Credential, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("reading credentials %s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fmt.Errorf("reading credentials %s: %s", file, plain(err))
+	}
+	// Credentials that stood behind the first document would be left out without a word.
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading credentials %s: expected one document, and there is more behind it", file)
 	}
 	if len(document.Credentials) == 0 || len(document.Credentials) > maxList {
 		return nil, fmt.Errorf("reading credentials %s: expected 1 to %d of them under \"credentials\", got %d", file, maxList, len(document.Credentials))
@@ -66,6 +71,13 @@ func Load(file string) ([]*Credential, error) {
 		list = append(list, made)
 	}
 	return list, nil
+}
+
+// plain takes the words of programmers out of what the library says.
+func plain(err error) string {
+	return strings.NewReplacer("yaml: unmarshal errors:\n  ", "", "yaml: ", "", "\n  ", "; ", "not found in type credential.entry", "is not known",
+		"[]credential.entry", "a list of credentials", "credential.entry", "a credential", `struct { Credentials []credential.entry "yaml:\"credentials\"" }`, "a mapping with the key credentials",
+		"not found in type struct", "is not known in a mapping", "!!", "").Replace(err.Error())
 }
 
 func read(file string) ([]byte, error) {
@@ -114,9 +126,12 @@ func (e *entry) credential(directory string) (*Credential, error) {
 		}
 	}
 	limits := Limits{SamplesPerSecond: e.Limits.SamplesPerSecond, ActiveSeries: e.Limits.ActiveSeries}
+	if math.IsNaN(limits.SamplesPerSecond) || math.IsInf(limits.SamplesPerSecond, 0) {
+		return nil, fmt.Errorf("%s: samples-per-second: expected a number", e.Name)
+	}
 	if e.Limits.BodyBytes != "" {
 		size, err := units.ParseStrictBytes(e.Limits.BodyBytes)
-		if err != nil {
+		if err != nil || size < 0 {
 			return nil, fmt.Errorf("%s: body-bytes %q: expected a size such as 8MiB", e.Name, e.Limits.BodyBytes)
 		}
 		limits.BodyBytes = size
