@@ -56,11 +56,13 @@ func answered(status *queryv1.Status) bool {
 	return known > 0
 }
 
-// watchAnomalies prints a line when an anomaly opens, and one when it ends.
+// watchAnomalies prints a line when an anomaly opens, and one when it ends. Where hundreds do at once, as after a restart or
+// while somebody tries every address, the first are printed, and where the others are.
 func (a *app) watchAnomalies(ctx context.Context, s *session, shown *recent) error {
 	open := func(ctx context.Context) (*connect.ServerStreamForClient[queryv1.ListAnomaliesResponse], error) {
 		return s.WatchAnomalies(ctx, &queryv1.ListAnomaliesRequest{})
 	}
+	var lines pace
 	return follow(ctx, a, s, open, func(answer *queryv1.ListAnomaliesResponse) error {
 		for _, x := range answer.GetAnomalies() {
 			key := x.GetId() + " opened"
@@ -70,7 +72,14 @@ func (a *app) watchAnomalies(ctx context.Context, s *session, shown *recent) err
 			if !shown.first(key) {
 				continue
 			}
-			if _, err := fmt.Fprintln(a.Out, a.anomalyLine(x)); err != nil {
+			line := a.anomalyLine(x)
+			ok, first := lines.allow(a.Now())
+			if first {
+				line = "          and more: aeolus anomalies lists them all"
+			} else if !ok {
+				continue
+			}
+			if _, err := fmt.Fprintln(a.Out, line); err != nil {
 				return err
 			}
 		}
