@@ -29,7 +29,7 @@ func (a *app) backupCommand() *cobra.Command {
 It goes on meanwhile. With --data-dir the data directory of a controller that does not run is taken instead.
 
 The file is a tar archive, compressed with zstd. Certificates and their keys are not in it: keep a copy of the data
-directory's authority/ yourself. What was seen within the last minute may be missing.`,
+directory's authority/ yourself. What was seen within the last two minutes may be missing.`,
 		Example: `  aeolus backup aeolus.tar.zst
   sudo aeolus backup aeolus.tar.zst --data-dir /var/lib/aeolus   of a controller that does not run`,
 		Args: oneArgument("a file to write"),
