@@ -3,6 +3,9 @@
 package collector
 
 import (
+	"bytes"
+	"compress/gzip"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,7 +67,27 @@ func TestDefault_runsAsItIs(t *testing.T) {
 			return ""
 		})
 	}
+	require.Equal(t, http.StatusOK, postZipped(t, otlp, 3<<20))
+	require.NotEqual(t, http.StatusOK, postZipped(t, otlp, 5<<20), "more than 4 MiB once it is unpacked")
 	stop()
+}
+
+// postZipped sends so many spaces, which gzip makes a few kilobytes of, and gives the status.
+func postZipped(t *testing.T, address string, size int) int {
+	t.Helper()
+	var body bytes.Buffer
+	packed := gzip.NewWriter(&body)
+	_, err := packed.Write(append(bytes.Repeat([]byte(" "), size), "{}"...))
+	require.NoError(t, err)
+	require.NoError(t, packed.Close())
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/v1/metrics", &body)
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Content-Encoding", "gzip")
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	return response.StatusCode
 }
 
 // TestDefault_listensOnLoopbackAlone reads every address that is not the next hop's.
