@@ -50,9 +50,9 @@ func startPrometheus(ctx context.Context, program, directory string) (*prometheu
 	if err := listener.Close(); err != nil {
 		return nil, fmt.Errorf("looking for a free port: %w", err)
 	}
-	words := strings.Fields(string(version))
-	p := &prometheus{base: "http://" + address, directory: filepath.Join(directory, "data"), version: strings.Join(words[:min(3, len(words))], " ")}
-	p.version = strings.ReplaceAll(p.version, ", version", "")
+	// A build of its own says no number.
+	called, _, _ := strings.Cut(string(version), "(branch")
+	p := &prometheus{base: "http://" + address, directory: filepath.Join(directory, "data"), version: strings.TrimSpace(strings.Replace(called, ", version", "", 1))}
 	command := exec.Command(program, "--config.file="+config, "--storage.tsdb.path="+p.directory, "--web.listen-address="+address,
 		"--web.enable-remote-write-receiver", "--log.level=error")
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
