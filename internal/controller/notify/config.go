@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -106,7 +107,10 @@ func parseAddress(text string) (*url.URL, error) {
 func ReadHTTP(file string) (*config.HTTPClientConfig, error) {
 	read, _, err := config.LoadHTTPConfigFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading how Alertmanagers are reached from %s: %w", file, err)
+		return nil, fmt.Errorf("reading how Alertmanagers are reached from %s: %s", file, secretOfURL.ReplaceAllString(err.Error(), "://…@"))
 	}
 	return read, nil
 }
+
+// secretOfURL is a user and password in a URL, which the errors of the URL's parser repeat.
+var secretOfURL = regexp.MustCompile(`://[^/@"]*@`)

@@ -316,7 +316,11 @@ func TestNotifier_credentials(t *testing.T) {
 			require.Contains(t, []string{"Basic YWVvbHVzOnNlY3JldA==", "Bearer token"}, <-headers)
 		})
 	}
-	_, err := ReadHTTP(filepath.Join(dir, "missing.yml"))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret.yml"), []byte(`proxy_url: "http://user:s3cret@ho st:99x"`), 0o600))
+	_, err := ReadHTTP(filepath.Join(dir, "secret.yml"))
+	require.ErrorContains(t, err, "://…@")
+	require.NotContains(t, err.Error(), "s3cret")
+	_, err = ReadHTTP(filepath.Join(dir, "missing.yml"))
 	require.ErrorContains(t, err, "reading how Alertmanagers are reached from")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "bad.yml"), []byte("basic_auht: {}\n"), 0o600))
 	_, err = ReadHTTP(filepath.Join(dir, "bad.yml"))
