@@ -144,8 +144,9 @@ function Track({ shown, now, known, marks, looked, held, hold, window }: TrackPr
     return shown.from + Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * length;
   };
   const look = (time: number, how: 'push' | 'replace'): void => {
+    // Whether it is now is judged by where one points: with little history, the oldest moment is near the end of a long bar.
     const bounded = Math.max(time, known.oldest + 1000);
-    go({ at: bounded >= now - length * NOW ? undefined : Math.round(bounded / 1000) * 1000 }, how);
+    go({ at: time >= now - length * NOW ? undefined : Math.round(bounded / 1000) * 1000 }, how);
   };
   const down = (event: PointerEvent): void => {
     if (event.button !== 0) return;
