@@ -47,7 +47,7 @@ func TestAlerts(t *testing.T) {
 		"debian": servers.DebianAlertmanager(t, hook.AlertmanagerConfig("debian")),
 	}
 	const token = "token-of-a-test"
-	a := up(t, "--demo", "--shop", shopName, "--token", token, "--alertmanager", managers["newest"].URL, "--alertmanager", managers["debian"].URL)
+	a := up(t, "--demo", "--shop", shopName, "--learning", "10s", "--token", token, "--alertmanager", managers["newest"].URL, "--alertmanager", managers["debian"].URL)
 	testkit.Eventually(t, learns, a.learning)
 	faults := a.faults()
 	at := slices.IndexFunc(faults, func(f listedFault) bool { return f.Name == "refuse" })
