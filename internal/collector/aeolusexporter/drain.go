@@ -35,8 +35,7 @@ func (h *hop) run(ctx context.Context) {
 	var pause time.Duration
 	atOnce := eventsAtOnce
 	for {
-		k, held := h.waiting()
-		if !held {
+		if _, held := h.waiting(); !held {
 			select {
 			case <-ctx.Done():
 				return
@@ -48,7 +47,7 @@ func (h *hop) run(ctx context.Context) {
 			return
 		}
 		// Events may have come while nobody answered, and go first.
-		k, held = h.waiting()
+		k, held := h.waiting()
 		if !held {
 			continue
 		}

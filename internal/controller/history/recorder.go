@@ -23,8 +23,6 @@ const (
 	// handOver is how often rows are handed to the archive, and enough how many are handed over before that.
 	handOver = 250 * time.Millisecond
 	enough   = 2048
-	// patience is how long a last word may take.
-	patience = 10 * time.Second
 )
 
 // Sink keeps rows. It does not wait for the disk, and counts what it has no room for.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
@@ -107,6 +108,6 @@ func (a *appender) UpdateMetadata(ref storage.SeriesRef, ls labels.Labels, m met
 	if m.IsEmpty() {
 		return ref, nil
 	}
-	a.store.families.learn(family(ls.Get(labels.MetricName), m), m)
+	a.store.families.learn(family(ls.Get(model.MetricNameLabel), m), m)
 	return a.Appender.UpdateMetadata(ref, ls, m)
 }

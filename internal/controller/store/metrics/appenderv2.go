@@ -45,7 +45,7 @@ func (a *appenderV2) Append(ref storage.SeriesRef, ls labels.Labels, start, at i
 	}
 	name := options.MetricFamilyName
 	if name == "" {
-		name = family(ls.Get(labels.MetricName), options.Metadata)
+		name = family(ls.Get(model.MetricNameLabel), options.Metadata)
 	}
 	a.store.families.learn(name, options.Metadata)
 	return given, a.after(nil, ls)

@@ -5,6 +5,7 @@ package metrics
 import (
 	"fmt"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 )
@@ -29,19 +30,19 @@ func (t *taken) checked(s *Store) checked {
 func (c *checked) series(ls labels.Labels) error {
 	limits := &c.store.config.Write
 	if n := ls.Len(); n > limits.LabelsPerSeries {
-		return &refusal{"too-many-labels", fmt.Sprintf("series %.100q has %d labels, at most %d are taken", ls.Get(labels.MetricName), n, limits.LabelsPerSeries)}
+		return &refusal{"too-many-labels", fmt.Sprintf("series %.100q has %d labels, at most %d are taken", ls.Get(model.MetricNameLabel), n, limits.LabelsPerSeries)}
 	}
 	if err := ls.Validate(func(l labels.Label) error {
 		if len(l.Name) > limits.LabelName || len(l.Value) > limits.LabelValue {
 			return &refusal{"long-label", fmt.Sprintf("series %.100q: label %.100q has %d bytes and its value %d; at most %d and %d are taken",
-				ls.Get(labels.MetricName), l.Name, len(l.Name), len(l.Value), limits.LabelName, limits.LabelValue)}
+				ls.Get(model.MetricNameLabel), l.Name, len(l.Name), len(l.Value), limits.LabelName, limits.LabelValue)}
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
 	if !c.tenant.admit(ls.Hash(), c.now) {
-		return &refusal{"series-limit", fmt.Sprintf("series %.100q is one too many: %d are active", ls.Get(labels.MetricName), c.tenant.mostSeries)}
+		return &refusal{"series-limit", fmt.Sprintf("series %.100q is one too many: %d are active", ls.Get(model.MetricNameLabel), c.tenant.mostSeries)}
 	}
 	return nil
 }
@@ -49,7 +50,7 @@ func (c *checked) series(ls labels.Labels) error {
 // before checks a sample before it is given to the database.
 func (c *checked) before(ref storage.SeriesRef, ls labels.Labels, at int64) error {
 	if at > c.latest {
-		return &refusal{"future", fmt.Sprintf("series %.100q: a sample lies more than %s in the future", ls.Get(labels.MetricName), ahead)}
+		return &refusal{"future", fmt.Sprintf("series %.100q: a sample lies more than %s in the future", ls.Get(model.MetricNameLabel), ahead)}
 	}
 	if ref != 0 {
 		return nil
