@@ -29,10 +29,7 @@ import (
 // controllerFlags are what aeolus controller is told.
 type controllerFlags struct {
 	places
-	keeping
-	alerting
-	evaluating
-	remembering
+	running
 	agents, token, file string
 	hosts, names        []string
 	learning            time.Duration
@@ -62,10 +59,7 @@ Each flag can stand in a YAML file under its own name (--config), or in the envi
 	set.BoolVar(&flags.newEdges, "new-edges", false, "an edge that was never seen before is an anomaly, and not an event alone")
 	set.StringVar(&flags.token, "token", "", "`token` that the page and the API ask for (default: a new one each time)")
 	flags.places.flags(a, set)
-	flags.keeping.flags(set)
-	flags.alerting.flags(set)
-	flags.evaluating.flags(set)
-	flags.remembering.flags(set)
+	flags.running.flags(set)
 	configFlag(set, &flags.file)
 	group(set, "Where it listens", "agents", "host", "name", "public")
 	group(set, "What it does", "learning", "new-edges")
@@ -96,23 +90,7 @@ func (a *app) runController(ctx context.Context, flags controllerFlags) error {
 	if flags.token == "" {
 		flags.token = rand.Text()
 	}
-	keeps, err := flags.metrics(flags.data)
-	if err != nil {
-		return err
-	}
-	credentials, err := flags.credentials()
-	if err != nil {
-		return err
-	}
-	told, err := flags.notify()
-	if err != nil {
-		return err
-	}
-	evaluated, err := flags.evaluating.settings()
-	if err != nil {
-		return err
-	}
-	remembered, err := flags.archive(flags.data)
+	given, err := flags.read(flags.data)
 	if err != nil {
 		return err
 	}
@@ -135,8 +113,8 @@ func (a *app) runController(ctx context.Context, flags controllerFlags) error {
 		Version: version.String(), GRPCListen: flags.agents, HTTPListen: flags.listen, Public: flags.public, Names: flags.names,
 		UnixSocket: filepath.Join(flags.run, socketName), TLS: pki.ServerConfig(certificate, authority.Pool()), Token: flags.token,
 		Assets: pages(), Detect: detect.Config{Learning: flags.learning, NewEdges: flags.newEdges}, Logger: a.logger(a.verbose + 1),
-		Metrics: keeps, Credentials: credentials, Notify: told, Archive: remembered,
-		State: statestore.Config{Directory: flags.data}, Rules: evaluated,
+		Metrics: given.metrics, Credentials: given.credentials, Notify: given.notify, Archive: given.archive,
+		State: statestore.Config{Directory: flags.data}, Rules: given.rules,
 	})
 	if err != nil {
 		return err
@@ -147,7 +125,7 @@ func (a *app) runController(ctx context.Context, flags controllerFlags) error {
 	case err := <-ended:
 		return err
 	case addresses := <-made.Ready():
-		a.introduce(ctx, addresses, flags.token, kept{directory: flags.data, metrics: keeps, archive: remembered})
+		a.introduce(ctx, addresses, flags.token, kept{directory: flags.data, metrics: given.metrics, archive: given.archive})
 	}
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		return err

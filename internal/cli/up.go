@@ -21,10 +21,7 @@ import (
 // upFlags are what aeolus up is told.
 type upFlags struct {
 	places
-	keeping
-	alerting
-	evaluating
-	remembering
+	running
 	node, scope, token, file string
 	names                    []string
 	learning                 time.Duration
@@ -59,10 +56,7 @@ Each flag can stand in a YAML file under its own name (--config), or in the envi
 	set.DurationVar(&flags.learning, "learning", 0, "`time` that an edge is watched before it is judged by what is usual for it (default 1m)")
 	group(set, "What it does", "demo", "shop", "calls", "scope", "node", "learning")
 	flags.places.flags(a, set)
-	flags.keeping.flags(set)
-	flags.alerting.flags(set)
-	flags.evaluating.flags(set)
-	flags.remembering.flags(set)
+	flags.running.flags(set)
 	set.StringSliceVar(&flags.names, "name", nil, "further `names` that browsers may call this host by, besides localhost")
 	set.BoolVar(&flags.public, "public", false, "allow --listen to be an address that others can reach; what goes there is not encrypted")
 	set.StringVar(&flags.scrape, "scrape", "", "`address` where any Prometheus may scrape metrics, without a token; off for nowhere (default: "+up.DefaultScrape+", or a free port)")
@@ -90,23 +84,7 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 	if err != nil {
 		return usageError{err.Error()}
 	}
-	keeps, err := flags.metrics(flags.data)
-	if err != nil {
-		return err
-	}
-	credentials, err := flags.credentials()
-	if err != nil {
-		return err
-	}
-	alerts, err := flags.notify()
-	if err != nil {
-		return err
-	}
-	evaluated, err := flags.evaluating.settings()
-	if err != nil {
-		return err
-	}
-	remembered, err := flags.archive(flags.data)
+	given, err := flags.read(flags.data)
 	if err != nil {
 		return err
 	}
@@ -124,8 +102,8 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 	ready := make(chan up.Addresses, 1)
 	config := up.Config{
 		Node: flags.node, Scope: scope, DataDir: flags.data, RunDir: flags.run, Listen: flags.listen, Token: flags.token,
-		Names: flags.names, Public: flags.public, Scrape: flags.scrape, Learning: flags.learning, Metrics: keeps, Credentials: credentials, Notify: alerts,
-		Archive: remembered, Rules: evaluated,
+		Names: flags.names, Public: flags.public, Scrape: flags.scrape, Learning: flags.learning, Metrics: given.metrics, Credentials: given.credentials, Notify: given.notify,
+		Archive: given.archive, Rules: given.rules,
 		Assets: pages(), Logger: a.logger(a.verbose),
 		Progress: func(line string) { a.progress("%s", line) },
 		Ready:    func(addresses up.Addresses) { ready <- addresses },
@@ -140,7 +118,7 @@ func (a *app) up(ctx context.Context, flags upFlags) error {
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		a.tell(ctx, flags, kept{directory: flags.data, metrics: keeps, archive: remembered}, ready)
+		a.tell(ctx, flags, kept{directory: flags.data, metrics: given.metrics, archive: given.archive}, ready)
 	}()
 	err = all.Run(ctx)
 	cancel()
