@@ -89,7 +89,7 @@ func Catalogue() []Fault {
 		{Name: FaultRefuse, Does: "the service closes its port: connects are refused", WholeService: true,
 			Defaults: Setting{Edge: payment}, Kinds: []string{anomalyConnects}},
 		{Name: FaultDrop, Does: "the path between the two loses packets, in both directions",
-			Defaults: Setting{Edge: cache, Percent: 20}, Kinds: []string{anomalyRetransmits}},
+			Defaults: Setting{Edge: cache, Percent: 20}, Kinds: []string{anomalyRetransmits, anomalyConnects}},
 		{Name: FaultQueue, Does: "the service's link becomes narrow: what it sends waits in a queue", WholeService: true,
 			Defaults: Setting{Edge: cache, BytesPerSecond: 150_000}, Kinds: []string{anomalyLatency, anomalyRetransmits}},
 		{Name: FaultDelay, Does: "the path between the two becomes longer, in both directions",

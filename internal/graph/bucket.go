@@ -27,7 +27,9 @@ type Bucket struct {
 	LeastSmoothed, LeastRTT time.Duration
 	HandshakeSum            time.Duration
 	HandshakeCount          uint32
-	LeastHandshake          time.Duration
+	// ConnectRetransmits are those of the retransmits that were seen before their connection was established: SYNs.
+	ConnectRetransmits uint32
+	LeastHandshake     time.Duration
 	// Open is how many connections were open at the end.
 	Open int32
 }
@@ -51,6 +53,7 @@ func (b *Bucket) Add(o *Bucket) {
 	b.LeastRTT = least(b.LeastRTT, o.LeastRTT)
 	b.HandshakeSum += o.HandshakeSum
 	b.HandshakeCount += o.HandshakeCount
+	b.ConnectRetransmits += o.ConnectRetransmits
 	b.LeastHandshake = least(b.LeastHandshake, o.LeastHandshake)
 }
 

@@ -157,6 +157,9 @@ func (j *joined) countSegments(d *graph.Delta, h *half, sent, again *uint64) {
 	retransmits, *again = grown(h.total.Retransmits, *again)
 	d.SentSegments += segments
 	d.Retransmits += retransmits
+	if !j.judge().live() {
+		d.ConnectRetransmits += uint32(retransmits)
+	}
 	if segments > 0 {
 		d.AddRoundTrip(h.smoothed, h.minimum, segments)
 	}

@@ -104,9 +104,11 @@ type Sample struct {
 	Edge           string
 	Client, Server string
 
-	Opens, Established, Closes               uint32
-	Failures                                 [8]uint32
-	Segments, SentSegments, Retransmits      uint64
+	Opens, Established, Closes          uint32
+	Failures                            [8]uint32
+	Segments, SentSegments, Retransmits uint64
+	// ConnectRetransmits are the retransmits of connections that were not established, at most Retransmits.
+	ConnectRetransmits                       uint32
 	RoundTrip, LeastSmoothed, LeastRoundTrip time.Duration
 	Handshakes                               uint32
 	Handshake, LeastHandshake                time.Duration

@@ -13,22 +13,15 @@ func (d *Detector) judgeRetransmits(s *state, now time.Time) {
 	short := s.window.last(now, 2)
 	long := s.window.last(now, shareWindow)
 	a := s.anomaly(Retransmits)
+	if a != nil {
+		d.followRetransmits(s, a, &long, now)
+		return
+	}
 	if s.anomaly(ConnectFailures) != nil {
 		s.unanswered = now
 	}
-	unanswered := !s.unanswered.IsZero() && now.Sub(s.unanswered) <= (shareWindow+1)*time.Second
-	switch {
-	case unanswered && a != nil:
-		a.Evidence = append(a.Evidence, Evidence{
-			Time: now, Text: "what is sent again are connects that fail", Value: ratio(long.again, long.sent), Unit: "ratio",
-		})
-		d.close(s, a, now)
-		return
-	case unanswered:
-		// A connect without an answer is sent again: that is the other anomaly.
-		return
-	case a != nil:
-		d.followRetransmits(s, a, &long, now)
+	if !s.unanswered.IsZero() && now.Sub(s.unanswered) <= (shareWindow+1)*time.Second && long.again <= 2*long.established {
+		// While nobody answers, a connect that succeeds in the end has sent its SYN again first: that is the other anomaly.
 		return
 	}
 	heavy := short.again >= 4 && ratio(short.again, short.sent) >= max(2.5*d.config.RetransmitShare, 4*s.usualAgain)

@@ -18,7 +18,8 @@ type counts struct {
 	failed, failedEvents uint64
 	resets, resetEvents  uint64
 	segments             uint64
-	sent, again          uint64
+	// again are the segments of established connections that were sent again.
+	sent, again uint64
 }
 
 func (c *counts) add(o *counts) {
@@ -92,5 +93,5 @@ func (w *window) take(now time.Time, s *Sample) {
 	c.closes += uint64(s.Closes)
 	c.segments += s.Segments
 	c.sent += s.SentSegments
-	c.again += s.Retransmits
+	c.again += s.Retransmits - min(uint64(s.ConnectRetransmits), s.Retransmits)
 }

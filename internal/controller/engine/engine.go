@@ -202,7 +202,8 @@ func sampleOf(edge *graph.Edge, b *graph.Bucket) detect.Sample {
 		Edge: edge.ID, Client: edge.Client.ID, Server: edge.Server.ID,
 		Opens: b.Opens, Established: b.Established, Closes: b.Closes, Failures: b.Failures,
 		Segments: b.Segments, SentSegments: b.SentSegments, Retransmits: b.Retransmits,
-		LeastSmoothed: b.LeastSmoothed, LeastRoundTrip: b.LeastRTT,
+		ConnectRetransmits: b.ConnectRetransmits,
+		LeastSmoothed:      b.LeastSmoothed, LeastRoundTrip: b.LeastRTT,
 		Handshakes: b.HandshakeCount, LeastHandshake: b.LeastHandshake, Open: edge.Open,
 	}
 	if b.RTTWeight > 0 {
