@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import "github.com/spf13/cobra"
+
+func (a *app) probeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "probe",
+		Short: "Ask the kernel a question of your own",
+		Long: `A probe describes something that happens in the kernel in a few lines: where to look, what must hold, what to count and
+by what. It is compiled for this kernel in milliseconds, counts within it, and costs nothing once it ends.`,
+		Example: "  aeolus probe --help",
+		Args:    subcommandOnly,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.probeCommands()...)
+	return cmd
+}
+
+func (a *app) probeCommands() []*cobra.Command {
+	return nil
+}
