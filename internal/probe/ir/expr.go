@@ -101,6 +101,10 @@ const (
 	// OpGuard is Args[1] if Args[0] holds; else it fails.
 	OpGuard
 
+	// OpTry is Args[0], or Args[1] where Args[0] fails. Only in what a recording emits (interp.Recorder): nothing that a person
+	// writes catches a failure.
+	OpTry
+
 	// OpMeasured is the value of Probe.Measures[Expr.Const] for the key at hand, within the trigger's window. Only in
 	// Trigger.When.
 	OpMeasured
