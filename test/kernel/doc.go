@@ -13,5 +13,7 @@
 //
 //	go test ./test/kernel -run TestKernels -update
 //
+// What is compiled against a kernel, and needs no boot, takes its type information from BTF and Types.
+//
 // Kernels are kept in the directory that AEOLUS_CACHE names, or in the user's cache directory.
 package kernel

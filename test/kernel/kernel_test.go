@@ -82,15 +82,13 @@ type bench struct {
 }
 
 func newBench(t *testing.T, matrix kernel.Matrix) *bench {
-	dir, err := kernel.StoreDir()
-	require.NoError(t, err)
-	mirrors, err := kernel.FindMirrors("/etc/apt")
+	store, err := kernel.OpenStore(t.Logf)
 	require.NoError(t, err)
 	builds := t.TempDir()
 	var mutex sync.Mutex
 	built := map[string][]string{}
 	return &bench{
-		store:    &kernel.Store{Dir: dir, Mirrors: mirrors, Say: t.Logf},
+		store:    store,
 		packages: matrix.Packages,
 		binaries: func(architecture string) ([]string, error) {
 			mutex.Lock()

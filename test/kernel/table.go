@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -37,12 +38,15 @@ type Expectations map[string]map[string]map[string]string
 
 // readYAML decodes a file and refuses what the type does not know.
 func readYAML(path string, into any) error {
-	file, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("opening a table: %w", err)
 	}
-	defer file.Close()
-	decoder := yaml.NewDecoder(file)
+	return parseYAML(path, text, into)
+}
+
+func parseYAML(path string, text []byte, into any) error {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("reading %s: %w", path, err)
@@ -52,8 +56,17 @@ func readYAML(path string, into any) error {
 
 // ReadMatrix reads and checks kernels.yaml.
 func ReadMatrix(path string) (Matrix, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Matrix{}, fmt.Errorf("opening a table: %w", err)
+	}
+	return parseMatrix(text)
+}
+
+func parseMatrix(text []byte) (Matrix, error) {
+	const path = "kernels.yaml"
 	var matrix Matrix
-	if err := readYAML(path, &matrix); err != nil {
+	if err := parseYAML(path, text, &matrix); err != nil {
 		return Matrix{}, err
 	}
 	seen := map[string]bool{}
