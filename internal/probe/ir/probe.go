@@ -2,7 +2,10 @@
 
 package ir
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // HookKind is a way to be called by the kernel.
 type HookKind uint8
@@ -23,6 +26,18 @@ const (
 	Cgroup
 	Iterator
 )
+
+var hookKinds = [...]string{
+	"invalid", "tp_btf", "raw_tp", "tracepoint", "fentry", "fexit", "kprobe", "kretprobe", "uprobe", "uretprobe", "tcx", "cgroup", "iter",
+}
+
+// String is the kind's name in a written probe.
+func (k HookKind) String() string {
+	if int(k) < len(hookKinds) {
+		return hookKinds[k]
+	}
+	return fmt.Sprintf("hook %d", k)
+}
 
 // Hook is where a program runs, and its expressions: they are resolved for each hook by itself, because the same name may
 // be at another place there.
