@@ -30,7 +30,12 @@ const (
 	// stands for; it fails beyond the packet's end. Only in hooks whose context is a packet.
 	OpPacket
 
-	// OpTask is the running task. OpNow is CLOCK_MONOTONIC as a Duration; one run of a program has one now. OpCPU is the
+	// OpRecord is the address of the context itself, a pointer to nothing known: for what lies in a tracepoint's record at an
+	// offset that the record tells (__data_loc). Only in hooks of kind Tracepoint.
+	OpRecord
+
+	// OpTask is the running task, Direct in tracing hooks: a generator without a helper that gives a typed task has to take
+	// all that is reached from it for not Direct. OpNow is CLOCK_MONOTONIC as a Duration; one run of a program has one now. OpCPU is the
 	// processor's number. OpPID and OpTID are the process and thread as user space numbers them. OpComm is the running
 	// thread's name, Text of 16. OpCgroup is the number of the running process' v2 cgroup. OpRandom is 32 random bits.
 	OpTask
@@ -61,6 +66,8 @@ const (
 	OpSwap
 	// OpLog2 is the number of the highest set bit; 0 for 0 and 1.
 	OpLog2
+	// OpLength is the number of bytes of the Text Args[0] before its end, an Int.
+	OpLength
 
 	// Arithmetic, by the sign of the type. Division and remainder fail if the divisor is 0; the least number divided by -1
 	// is itself, with remainder 0.

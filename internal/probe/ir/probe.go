@@ -50,6 +50,9 @@ type Hook struct {
 	Direction, Path, Interface string
 	// Every is how often an iterator walks.
 	Every time.Duration
+	// Alternatives are the other kinds that would have done where the hook was written as event, call or return, cheapest
+	// first, and why each was not taken.
+	Alternatives []Alternative
 
 	// Guard is what the scope asks for, then what the person asks for; nil holds always.
 	Guard, Where *Expr
@@ -59,6 +62,15 @@ type Hook struct {
 	Keep []*Expr
 	// Keys, Measures and Emit are parallel to those of the probe; a measure that counts has nil.
 	Keys, Measures, Emit []*Expr
+}
+
+// Alternative is a kind of hook that an automatic hook might have been.
+type Alternative struct {
+	Kind HookKind
+	// Target is what the hook would have been on.
+	Target string
+	// Why it was not taken: "costs more", "this machine cannot".
+	Why string
 }
 
 // MeasureKind is what is done with a measured value.
