@@ -31,6 +31,9 @@ type namespaces struct {
 	mu    sync.Mutex
 	names map[uint32]string
 	gone  map[uint32]tombstone
+	// places are what there was when it was read last, at that time.
+	places []netlink.Place
+	read   time.Time
 }
 
 func newNamespaces(procRoot string) *namespaces {
@@ -103,8 +106,22 @@ func (n *namespaces) refresh(now time.Time) (places []netlink.Place, changed map
 			changed[inode] = true
 		}
 	}
-	n.names = current
+	n.names, n.places, n.read = current, places, now
 	return places, changed, nil
+}
+
+// list gives the namespaces as they were read last.
+func (n *namespaces) list() []netlink.Place {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.places
+}
+
+// age is for how long they have not been read.
+func (n *namespaces) age(now time.Time) time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return now.Sub(n.read)
 }
 
 // Addresses lists the addresses of the host's network namespaces, as Run read them last. An address has an endpoint
@@ -152,6 +169,7 @@ func (r *Resolver) refreshNamespaces() {
 		return
 	}
 	if len(changed) > 0 {
+		r.named.Add(1)
 		r.mu.Lock()
 		r.forget(func(owner model.Owner, _ *resolved) bool { return changed[owner.NetNS] })
 		r.mu.Unlock()

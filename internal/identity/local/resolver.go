@@ -36,6 +36,8 @@ type Resolver struct {
 	refreshing sync.Mutex
 	locating   sync.Mutex
 	locateNext time.Time
+	// named counts what got a name.
+	named atomic.Uint64
 
 	// known is what Resolve looks into first.
 	knownLock sync.RWMutex

@@ -106,6 +106,7 @@ func (r *Resolver) revisit(hand int) int {
 
 // containerFound drops the answers that a container's name would have been in.
 func (r *Resolver) containerFound(id string) {
+	defer r.named.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.forget(func(_ model.Owner, known *resolved) bool { return known.endpoint.Container.ID == id })

@@ -4,9 +4,11 @@ package local
 
 import (
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,6 +37,8 @@ type tree struct {
 	next  time.Time
 	scans uint64
 	watch *watch
+	// changes counts the groups that came and went.
+	changes atomic.Uint64
 }
 
 type tombstone struct {
@@ -66,6 +70,16 @@ func (t *tree) find(id uint64) (string, bool) {
 	return t.known(id)
 }
 
+// list gives the groups that there are, by path.
+func (t *tree) list() map[string]uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.root != "" && (t.scans == 0 || t.watch == nil && time.Now().After(t.next)) {
+		t.scan()
+	}
+	return maps.Clone(t.ids)
+}
+
 // confirm is find for when a path is probably the group's: it looks there first.
 func (t *tree) confirm(id uint64, path string) (string, bool) {
 	if t.root != "" && path != "" && !strings.HasPrefix(path, "/..") {
@@ -95,6 +109,9 @@ func (t *tree) add(path string, id uint64) {
 	if len(t.paths) >= maxGroups {
 		return
 	}
+	if t.paths[id] != path {
+		t.changes.Add(1)
+	}
 	t.paths[id], t.ids[path] = path, id
 	if t.watch != nil {
 		t.watch.add(filepath.Join(t.root, path))
@@ -106,6 +123,7 @@ func (t *tree) remove(path string) {
 	if !ok {
 		return
 	}
+	t.changes.Add(1)
 	delete(t.ids, path)
 	if t.paths[id] == path {
 		delete(t.paths, id)
