@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spec
+
+import (
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// begin is where the first character of a scalar stands: behind its quote, or in the line after a | or >.
+func begin(node *yaml.Node, lines []string) (line, column int) {
+	line, column = node.Line, node.Column
+	switch {
+	case line == 0:
+	case node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
+		column++
+	case node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		for next := line; next < len(lines); next++ {
+			trimmed := strings.TrimLeft(lines[next], " ")
+			if strings.TrimSpace(trimmed) != "" {
+				return next + 1, len(lines[next]) - len(trimmed) + 1
+			}
+		}
+	}
+	return line, column
+}
+
+// Locate is where in its document the character offset (from 0) of an expression stands. It follows lines that YAML has
+// folded, and quotes that are written twice.
+func Locate(document []byte, e Expression, offset int) (line, column int) {
+	lines := strings.Split(string(document), "\n")
+	line, column = e.Line, e.Column
+	if line < 1 || line > len(lines) {
+		return line, column
+	}
+	text := []rune(e.Text)
+	at := []rune(strings.TrimSuffix(lines[line-1], "\r"))
+	position := column - 1
+	for i := 0; i < offset && i < len(text); i++ {
+		if unicode.IsSpace(text[i]) {
+			// Blanks may have been more, or the end of a line.
+			for position < len(at) && unicode.IsSpace(at[position]) {
+				position++
+				if i+1 < len(text) && unicode.IsSpace(text[i+1]) {
+					break
+				}
+			}
+			for position >= len(at) && line < len(lines) {
+				line++
+				at, position = []rune(strings.TrimSuffix(lines[line-1], "\r")), 0
+				for position < len(at) && unicode.IsSpace(at[position]) {
+					position++
+				}
+			}
+			continue
+		}
+		if position < len(at) && at[position] == '\\' && text[i] != '\\' {
+			position++
+		} else if position+1 < len(at) && text[i] == '\'' && at[position] == '\'' && at[position+1] == '\'' && quoted(e, lines) {
+			position++
+		}
+		position++
+	}
+	return line, position + 1
+}
+
+// quoted tells whether an expression stands in single quotes.
+func quoted(e Expression, lines []string) bool {
+	line := []rune(lines[e.Line-1])
+	return e.Column >= 2 && e.Column-2 < len(line) && line[e.Column-2] == '\''
+}
