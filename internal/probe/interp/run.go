@@ -154,8 +154,11 @@ func (r *run) whole() error {
 	return r.send(ir.Event{Keys: keys, Emit: emit})
 }
 
-// count lets the row of a key take the measures; nil stands for the row "other".
+// count lets the row of a key take the measures; it gives nothing where that is the row "other", or where nothing is measured.
 func (r *run) count(keys, measures []ir.Value) *row {
+	if len(r.probe.Measures) == 0 {
+		return nil
+	}
 	name := encode(keys, r.probe.Keys)
 	of, ok := r.rows[name]
 	if !ok && r.probe.Entries > 0 && len(r.rows) >= r.probe.Entries {

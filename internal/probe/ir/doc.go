@@ -26,7 +26,8 @@
 // In this order. Whatever ends it is counted by its cause (Loss); until step 7 nothing is changed but the waiting starts.
 //
 //  1. Nothing, if the budget is spent (SwitchedOff).
-//  2. One run in SampleOneIn goes on. An end of a pair is not sampled: its start was.
+//  2. One run in SampleOneIn goes on: if SampleOneIn times a random number of 32 bits is less than 2^32. An end of a pair is not
+//     sampled: its start was.
 //  3. Guard must hold.
 //  4. A start: Where must hold; PairKey and Keep are evaluated and kept with now, in place of what was kept for that key
 //     (PairsFull where no room is). That ends the run.
@@ -34,8 +35,8 @@
 //     now minus its time must not exceed Longest (PairsMissing).
 //  5. Where must hold.
 //  6. Keys and Measures are evaluated and, without a trigger, Emit.
-//  7. The key's row takes the measures; where there is no room for the key, the row "other" (without keys) does (KeysFull). Min
-//     and Max mind the sign of the type, all sums wrap.
+//  7. If anything is measured, the key's row takes the measures; where there is no room for the key, the row "other" (without
+//     keys) does (KeysFull). Min and Max mind the sign of the type, all sums wrap.
 //  8. Without a trigger an event leaves if anything is to be emitted (EventsLimited, EventsFull). With one, the key's window takes
 //     those measures that the trigger asks for. A window begins with the match that finds none open, from zero, and is open while
 //     now minus its beginning is less than Within. If it has not answered yet and When holds, it has answered: Emit is evaluated
