@@ -96,6 +96,26 @@ func newGroup(name string) (*group, error) {
 	return g, nil
 }
 
+// newUnifiedGroup makes one in the version 2 hierarchy alone, which is where programs are attached to cgroups; nil where
+// none is mounted.
+func newUnifiedGroup(name string) (*group, error) {
+	file, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return nil, fmt.Errorf("making a cgroup: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	places, err := findHierarchies(file)
+	if err != nil || places.v2 == "" {
+		return nil, err
+	}
+	g := &group{cpu: filepath.Join(places.v2, fmt.Sprintf("%s%d-%s", groupPrefix, os.Getpid(), name))}
+	removeLeftGroups(places.v2)
+	if err := os.Mkdir(g.cpu, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("making a cgroup: %w", err)
+	}
+	return g, nil
+}
+
 func (g *group) directories() []string {
 	if g.memory == "" || g.memory == g.cpu {
 		return []string{g.cpu}

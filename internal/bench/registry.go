@@ -6,6 +6,7 @@ package bench
 func All() []Bench {
 	return []Bench{
 		events{},
+		hooks{},
 		ingest{},
 		overhead{},
 		polling{},

@@ -122,6 +122,16 @@ func (a *app) senderCommand() *cobra.Command {
 	}
 }
 
+// loadsCommand is what runs into the hooks that a benchmark measures.
+func (a *app) loadsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: bench.LoadsCommand, Hidden: true, DisableFlagParsing: true, Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return bench.LoadsMain(cmd.Context(), a.In, a.Out, args)
+		},
+	}
+}
+
 // measuredCommand is a controller that is measured.
 func (a *app) measuredCommand() *cobra.Command {
 	return &cobra.Command{
