@@ -6,9 +6,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -78,6 +80,7 @@ func chosen(t *testing.T, kernels []kernel.Kernel) []kernel.Kernel {
 type bench struct {
 	store    *kernel.Store
 	packages []string
+	files    map[string][]byte
 	binaries func(architecture string) ([]string, error)
 }
 
@@ -90,6 +93,7 @@ func newBench(t *testing.T, matrix kernel.Matrix) *bench {
 	return &bench{
 		store:    store,
 		packages: matrix.Packages,
+		files:    repositoryFiles(t, matrix.Files),
 		binaries: func(architecture string) ([]string, error) {
 			mutex.Lock()
 			defer mutex.Unlock()
@@ -107,6 +111,24 @@ func newBench(t *testing.T, matrix kernel.Matrix) *bench {
 
 // module is the root of the module, seen from this package.
 const module = "../.."
+
+// repositoryFiles reads what tests in guests read, by its path in the repository.
+func repositoryFiles(t *testing.T, patterns []string) map[string][]byte {
+	files := map[string][]byte{}
+	for _, pattern := range patterns {
+		paths, err := filepath.Glob(filepath.Join(module, pattern))
+		require.NoError(t, err)
+		require.NotEmpty(t, paths, "kernels.yaml names %s, and there is none", pattern)
+		for _, path := range paths {
+			content, err := os.ReadFile(path)
+			require.NoError(t, err)
+			name, err := filepath.Rel(module, path)
+			require.NoError(t, err)
+			files[name] = content
+		}
+	}
+	return files
+}
 
 // buildAll builds init and then one test binary for each package, static and stripped.
 func buildAll(ctx context.Context, dir, architecture string, packages []string) ([]string, error) {
@@ -183,6 +205,13 @@ func (b *bench) pack(t *testing.T, row kernel.Kernel, tree string) string {
 	}
 	image.File(console.ModuleList, []byte(strings.Join(names, "\n")+"\n"))
 	image.File(console.PackageList, []byte(strings.Join(b.packages, "\n")+"\n"))
+	image.File(console.KernelName, []byte(row.Name+"\n"))
+	for _, name := range b.packages {
+		image.Directory(filepath.Join(console.Repository, name))
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.files)) {
+		image.File(filepath.Join(console.Repository, name), b.files[name])
+	}
 	for number, binary := range binaries {
 		content, err := os.ReadFile(binary)
 		require.NoError(t, err)

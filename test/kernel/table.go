@@ -30,6 +30,7 @@ type Kernel struct {
 type Matrix struct {
 	Kernels  []Kernel `yaml:"kernels"`
 	Packages []string `yaml:"packages"`
+	Files    []string `yaml:"files"`
 }
 
 // Expectations is expected.yaml: package, test, and the kernels on which the test is skipped, with the reason. A test

@@ -23,7 +23,12 @@ const (
 	ModuleDir   = "/aeolus/lib"      // the module files
 	PackageList = "/aeolus/packages" // packages to test, one a line
 	TestDir     = "/aeolus/tests"    // a test binary for each, named by its line number
+	KernelName  = "/aeolus/kernel"   // what kernels.yaml calls the kernel
+	Repository  = "/aeolus/source"   // files of the repository that tests read; each test runs in its package's directory
 )
+
+// KernelVariable tells tests in a guest what kernels.yaml calls the kernel. It is unset elsewhere.
+const KernelVariable = "AEOLUS_GUEST"
 
 // Stage is the argument with which init starts itself anew once /proc is mounted.
 const Stage = "stage"
