@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/aeolus-ebpf/aeolus/internal/probe/gen"
+	"github.com/aeolus-ebpf/aeolus/internal/probe/ir"
+	"github.com/aeolus-ebpf/aeolus/internal/probe/lang"
+	"github.com/aeolus-ebpf/aeolus/internal/probe/spec"
+	"github.com/aeolus-ebpf/aeolus/internal/version"
+)
+
+// CompilerVersion is raised whenever the same text may become other instructions.
+const CompilerVersion = 1
+
+// Compile makes programs and maps of a document. The same document for the same target gives the same, always. What is
+// wrong with the document is found by Diagnose.
+func Compile(document []byte, target Target) (*Compiled, error) {
+	written, err := spec.Parse(document)
+	if err != nil {
+		return nil, err
+	}
+	resolved, err := lang.Compile(written, target.Lang)
+	if err != nil {
+		return nil, err
+	}
+	object, err := gen.Generate(resolved, target.Gen)
+	if err != nil {
+		return nil, err
+	}
+	return &Compiled{Document: document, Written: written, Resolved: resolved, Object: object, Hash: target.hash(document)}, nil
+}
+
+// hash is over all that the instructions follow from.
+func (t *Target) hash(document []byte) string {
+	sum := sha256.New()
+	write := func(part string) { fmt.Fprintf(sum, "%d:%s\n", len(part), part) }
+	write(string(document))
+	if t.Lang.Kernel != nil {
+		write(t.Lang.Kernel.Hash())
+	}
+	write(fmt.Sprintf("compiler %d of %s, %s, v1 hierarchy %d, raw %t, %d processors", CompilerVersion, version.String(), t.Lang.Arch, t.Lang.Cgroup1Index, t.Lang.Raw, t.Gen.CPUs))
+	for kind := ir.HookInvalid + 1; kind <= ir.Iterator; kind++ {
+		write(fmt.Sprintf("%s %t", kind, t.Lang.Supports == nil || t.Lang.Supports(kind)))
+	}
+	for _, line := range features(t.Gen.Features) {
+		write(line)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// features writes every feature that is a value: so that one which is added later cannot be forgotten here.
+func features(f gen.Features) []string {
+	var lines []string
+	value := reflect.ValueOf(f)
+	for i := range value.NumField() {
+		if value.Field(i).Kind() != reflect.Func {
+			lines = append(lines, fmt.Sprintf("%s %v", value.Type().Field(i).Name, value.Field(i).Interface()))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
