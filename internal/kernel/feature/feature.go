@@ -4,6 +4,8 @@ package feature
 
 import (
 	"errors"
+
+	"github.com/cilium/ebpf/btf"
 )
 
 // Verdict is what a trial showed. The zero value is Unknown.
@@ -70,6 +72,8 @@ type Config struct {
 	Cgroup2Root string
 	// ProcRoot stands in for /proc in tests of the parsers; empty for the real one.
 	ProcRoot string
+	// Types are the kernel's, decoded already; nil decodes them anew.
+	Types *btf.Cache
 }
 
 // Find returns the feature of that name, or an unknown one if the list has none.

@@ -39,3 +39,12 @@ const (
 	CapabilityPeek  = "CAP_SYS_PTRACE"
 	CapabilityLimit = "CAP_SYS_RESOURCE"
 )
+
+// Names of what generated programs may use. Probe does not report them: programs do without, at a price.
+const (
+	SignedOperations = "signed division"
+	SocketCast       = "socket cast in tracing"
+	TypedTask        = "typed task in tracing"
+	ReadOnlyCast     = "bpf_rdonly_cast"
+	SocketIterator   = "iter/tcp"
+)

@@ -43,6 +43,22 @@ func Probe(ctx context.Context, config Config) []Feature {
 	return features
 }
 
+// Try tries one feature by its name: one that Probe reports, or one of those that only generated programs use. It is for
+// callers to whom each millisecond counts.
+func Try(ctx context.Context, config Config, name string) Feature {
+	if known, ok := remembered.Load(name); ok {
+		return known.(Feature)
+	}
+	for _, table := range [][]trial{trials, fineTrials} {
+		for _, row := range table {
+			if row.name == name {
+				return newBench(config).try(ctx, row)
+			}
+		}
+	}
+	return Feature{Name: name, Err: errors.New("there is no such feature")}
+}
+
 // bench is what the trials of one Probe share.
 type bench struct {
 	config Config
@@ -58,7 +74,10 @@ func newBench(config Config) *bench {
 	if config.ProcRoot == "" {
 		config.ProcRoot = "/proc"
 	}
-	b := &bench{config: config, types: btf.NewCache(), memlock: rlimit.RemoveMemlock()}
+	if config.Types == nil {
+		config.Types = btf.NewCache()
+	}
+	b := &bench{config: config, types: config.Types, memlock: rlimit.RemoveMemlock()}
 	b.privileged, b.administrator = privileges(b.config.ProcRoot)
 	return b
 }

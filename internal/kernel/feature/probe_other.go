@@ -19,3 +19,8 @@ func Probe(context.Context, Config) []Feature {
 		Without: "The agent needs Linux; the controller and the command line work here.",
 	}}
 }
+
+// Try reports that there is nothing to try.
+func Try(_ context.Context, _ Config, name string) Feature {
+	return Feature{Name: name, Verdict: No, Err: errors.ErrUnsupported}
+}
