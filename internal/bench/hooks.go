@@ -36,7 +36,7 @@ func (hooks) Run(ctx context.Context, run *Run) (_ []Row, err error) {
 	defer func() { err = interrupted(ctx, err) }()
 	rounds, share := 3, 20
 	if run.Full {
-		rounds, share = 101, 4
+		rounds, share = 41, 1
 	}
 	if err := quiet(); err != nil {
 		return nil, err
