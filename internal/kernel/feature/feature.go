@@ -74,6 +74,8 @@ type Config struct {
 	ProcRoot string
 	// Types are the kernel's, decoded already; nil decodes them anew.
 	Types *btf.Cache
+	// Linger lets an answer come before the kernel has let go of what was attached, which takes it up to a tenth of a second.
+	Linger bool
 }
 
 // Find returns the feature of that name, or an unknown one if the list has none.

@@ -134,6 +134,7 @@ func (b *bench) loadAndAttach(spec *ebpf.ProgramSpec, attach func(*ebpf.Program)
 	if err != nil {
 		return err
 	}
+	// The attachment holds the program for as long as it needs it.
 	defer program.Close()
 	attached, err := attach(program)
 	if refused(err) && !b.administrator {
@@ -142,6 +143,10 @@ func (b *bench) loadAndAttach(spec *ebpf.ProgramSpec, attach func(*ebpf.Program)
 	}
 	if err != nil {
 		return fmt.Errorf("attaching: %w", err)
+	}
+	if b.config.Linger {
+		go attached.Close()
+		return nil
 	}
 	if err := attached.Close(); err != nil {
 		return fmt.Errorf("detaching: %w", err)

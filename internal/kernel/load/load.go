@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 )
 
@@ -24,6 +25,8 @@ type Config struct {
 	Entries map[string]uint32
 	// Optional programs may be left out where the kernel does not support them: name → what is lost by it.
 	Optional map[string]string
+	// Types are the kernel's, decoded already; nil decodes them anew.
+	Types *btf.Cache
 }
 
 // Set is an object in the kernel, with its attachments.
@@ -54,7 +57,7 @@ func Load(config Config) (*Set, error) {
 		}
 		m.MaxEntries = entries
 	}
-	collection, err := ebpf.NewCollection(spec)
+	collection, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: config.Types})
 	if err == nil {
 		return &Set{Collection: collection}, nil
 	}
