@@ -3,6 +3,7 @@
 package interp
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/aeolus-ebpf/aeolus/internal/probe/ir"
@@ -31,6 +32,7 @@ type frame struct {
 	world   *World
 	running Running
 	context []byte
+	memory  withContext
 	// kept and started are what the start of a pair left; ended tells that there is one.
 	ended    bool
 	kept     []ir.Value
@@ -42,7 +44,10 @@ type frame struct {
 }
 
 func newFrame(world *World, context []byte) *frame {
-	return &frame{world: world, running: world.Running(), context: context, known: map[*ir.Expr]ir.Value{}}
+	return &frame{
+		world: world, running: world.Running(), context: context, known: map[*ir.Expr]ir.Value{},
+		memory: withContext{Memory: world.Memory, context: context},
+	}
 }
 
 func number(n uint64) (ir.Value, error) { return ir.Value{Number: n}, nil }
@@ -99,6 +104,8 @@ func (f *frame) find(e *ir.Expr) (ir.Value, error) {
 		return wide(e.Wide, e.Type), nil
 	case e.Op >= ir.OpContext && e.Op <= ir.OpPacket:
 		return f.read(e)
+	case e.Op == ir.OpRecord:
+		return number(contextAddress)
 	case e.Op >= ir.OpTask && e.Op <= ir.OpUserStack:
 		return f.around(e)
 	case e.Op >= ir.OpAnd && e.Op <= ir.OpTry:
@@ -119,6 +126,8 @@ func (f *frame) find(e *ir.Expr) (ir.Value, error) {
 		args[i] = value
 	}
 	switch {
+	case e.Op == ir.OpLength:
+		return number(uint64(len(bytes.TrimRight(args[0].Wide, "\x00"))))
 	case e.Op >= ir.OpNot && e.Op <= ir.OpLog2:
 		return unary(e, args[0].Number)
 	case e.Op >= ir.OpAdd && e.Op <= ir.OpShr:
@@ -223,7 +232,7 @@ func operands(e *ir.Expr) int {
 	switch {
 	case e.Op == ir.OpCast:
 		return max(1, min(2, len(e.Args)))
-	case e.Op == ir.OpConst, e.Op == ir.OpContext, e.Op == ir.OpMeasured, e.Op >= ir.OpTask && e.Op <= ir.OpUserStack:
+	case e.Op == ir.OpConst, e.Op == ir.OpContext, e.Op == ir.OpRecord, e.Op == ir.OpMeasured, e.Op >= ir.OpTask && e.Op <= ir.OpUserStack:
 		return 0
 	case e.Op == ir.OpCond:
 		return 3

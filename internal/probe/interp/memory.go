@@ -50,3 +50,20 @@ func (s *Segments) Read(address uint64, into []byte) bool {
 	}
 	return true
 }
+
+// contextAddress is where OpRecord finds the context: no memory of a kernel is there.
+const contextAddress = 0xffff_7fff_0000_0000
+
+// withContext is a memory in which the context has an address.
+type withContext struct {
+	Memory
+	context []byte
+}
+
+// Read reads from the context or from the memory round it.
+func (m withContext) Read(address uint64, into []byte) bool {
+	if offset := address - contextAddress; offset < uint64(len(m.context)) {
+		return copy(into, m.context[offset:]) == len(into)
+	}
+	return m.Memory.Read(address, into)
+}

@@ -48,7 +48,7 @@ func (f *frame) read(e *ir.Expr) (ir.Value, error) {
 	case ir.OpCast:
 		return f.cast(e, base)
 	case ir.OpString:
-		return str(e, f.world.Memory, base.Number)
+		return str(e, f.memory, base.Number)
 	case ir.OpUserString:
 		return str(e, f.world.User, base.Number)
 	case ir.OpPacket:
@@ -65,7 +65,7 @@ func (f *frame) read(e *ir.Expr) (ir.Value, error) {
 		return malformed(e, "reads %d bytes", e.Load.Size)
 	}
 	content := make([]byte, e.Load.Size)
-	if !f.world.Memory.Read(address, content) {
+	if !f.memory.Read(address, content) {
 		if !e.Args[0].Type.Direct {
 			return failure(e, "memory that cannot be read")
 		}
