@@ -14,7 +14,7 @@ const identifiers = `[A-Za-z_][A-Za-z0-9_]*`
 func document() *shape {
 	label := words("a label's value", `[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|`, LongestName)
 	labelKey := words("a label's name, such as app or app.kubernetes.io/name", `([a-z0-9][a-z0-9.-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*`, LongestText)
-	labels := &shape{expected: "labels, such as {app: checkout}", keys: labelKey, values: label, most: MostLabels}
+	labels := &shape{name: "labels", expected: "labels, such as {app: checkout}", keys: labelKey, values: label, most: MostLabels}
 	metadata := &shape{expected: "a name and labels", fields: []field{
 		{name: "name", about: "What the probe is called, in its results and in messages.", required: true, examples: []any{"slow-handshakes"},
 			shape: words("a name of small letters, digits and dashes", `[a-z0-9]([a-z0-9-]*[a-z0-9])?`, LongestName)},
@@ -31,7 +31,7 @@ func document() *shape {
 // body is the shape of spec.
 func body(labels *shape) *shape {
 	hook := hookShape()
-	hooks := &shape{expected: "a list of hooks", items: hook, most: MostHooks}
+	hooks := &shape{name: "hooks", expected: "a list of hooks", items: hook, most: MostHooks}
 	return &shape{
 		expected: "what the probe does: a hook, and what to measure or emit",
 		oneOf:    []string{"hook", "hooks"}, needs: "a hook, which says where to look,", check: checkBody,
@@ -157,7 +157,7 @@ var attachPoints = []string{
 
 // hookShape is a mapping with one kind, or a text such as tp_btf:inet_sock_set_state.
 func hookShape() *shape {
-	s := &shape{expected: "a hook such as {event: tcp_retransmit_skb}", needs: "where to look", check: checkHook}
+	s := &shape{name: "hook", expected: "a hook such as {event: tcp_retransmit_skb}", needs: "where to look", check: checkHook}
 	s.scalar = hookText()
 	for _, kind := range hookKinds {
 		s.fields = append(s.fields, field{name: kind.name, about: kind.about, shape: words(kind.expected, kind.pattern, LongestText), examples: []any{kind.example}})

@@ -9,10 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestParse_refuses(t *testing.T) {
-	// short is a body that is right, for documents in which something else is wrong.
-	const short = "  hook: {event: x}\n  measure: {n: count()}\n"
-	for _, c := range []struct{ name, text, want string }{
+// short is a body that is right, for documents in which something else is wrong.
+const short = "  hook: {event: x}\n  measure: {n: count()}\n"
+
+// refused is a document that is wrong, and what is said of it.
+type refused struct{ name, text, want string }
+
+func refusals() []refused {
+	return []refused{
 		{"nothing", "", "the document is empty (a probe begins with apiVersion: aeolus.io/v1alpha1)"},
 		{"comments alone", "# x\n---\n", "the document is empty (a probe begins with apiVersion: aeolus.io/v1alpha1)"},
 		{"a word", "hello", `1:1: expected a probe: apiVersion, kind, metadata and spec, got "hello"`},
@@ -54,6 +58,7 @@ func TestParse_refuses(t *testing.T) {
 		{"no measure's name", with("  hook: {event: x}\n  measure: {a-b: count()}\n"), `6:13: spec.measure.a-b: expected a name of letters, digits and underscores, got "a-b"`},
 		{"measures in a list", with("  hook: {event: x}\n  measure: [count()]\n"), "6:12: spec.measure: expected names with expressions, such as {connections: count()}, got a list"},
 		{"no expression", with(short + "  where:\n"), "7:9: spec.where: nothing is written here (expected an expression)"},
+		{"an expression that YAML takes for nothing", with(short + "  where: null\n"), `7:10: spec.where: YAML takes null for nothing; write "null" (expected an expression)`},
 		{"an alias", with(short + "  where: *x\n"), "7:10: this is not YAML: unknown anchor 'x' referenced (YAML takes * for the name of a value elsewhere: put an expression that begins with it in quotes)"},
 		{"an anchor", with(short + "  where: &x true\n"), "7:10: spec.where: anchors (&) and aliases (*) of YAML have no place in a probe (write the value itself, or put the expression in quotes)"},
 		{"a tag", with(short + "  where: !sk\n"), "7:10: spec.where: YAML takes !sk for a tag (put an expression that begins with ! in quotes)"},
@@ -63,10 +68,13 @@ func TestParse_refuses(t *testing.T) {
 		{"bounds in braces", with("  hook: {event: x}\n  measure: {h: histogram(x, [1, 2])}\n"), "6:12: this is not YAML: did not find expected ',' or '}' (within { } YAML splits at commas: write one name a line, or put the expression in quotes)"},
 		{"a key that is no name", with(short + "  [a]: b\n"), "7:3: spec: expected a name, got a list"},
 		{"a pair without a key", with(short + "  pair: {start: {hook: {call: f}}}\n"), "7:17: spec.pair.start: key is missing (such as key: sk)"},
-	} {
+	}
+}
+
+func TestParse_refuses(t *testing.T) {
+	for _, c := range refusals() {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Parse([]byte(c.text))
-			require.Error(t, err)
 			require.IsType(t, Problems{}, err)
 			require.EqualError(t, err, c.want)
 		})

@@ -46,7 +46,7 @@ func (s *scalar) take(node *yaml.Node) (any, error) {
 		return nil, errors.New("nothing is written here")
 	case s.number && node.Tag != tagNumber:
 		return nil, errUnexpected
-	case !s.number && !s.plain && node.Tag != tagText && node.Tag != tagTime:
+	case node.Tag == tagNothing, !s.number && !s.plain && node.Tag != tagText && node.Tag != tagTime:
 		return nil, fmt.Errorf("YAML takes %s for %s; write %q", node.Value, tagWords[node.Tag], node.Value)
 	}
 	return s.read(node.Value)
@@ -70,7 +70,7 @@ func expression() *shape {
 			}
 			return text, nil
 		},
-		schema: map[string]any{"minLength": 1, "maxLength": LongestExpression},
+		schema: map[string]any{"type": []string{"string", "number", "boolean"}, "minLength": 1, "maxLength": LongestExpression},
 	}}
 }
 
@@ -131,7 +131,7 @@ func whole(least, most int) *shape {
 			}
 			return n, nil
 		},
-		schema: map[string]any{"minimum": least, "maximum": most},
+		schema: map[string]any{"type": "integer", "minimum": least, "maximum": most},
 	}}
 }
 
@@ -167,7 +167,7 @@ func size(least, most uint64) *shape {
 			}
 			return n, nil
 		},
-		schema: map[string]any{"pattern": `^[0-9.]+(Ki|Mi|Gi|Ti|k|K|M|G|T)?B?$`},
+		schema: map[string]any{"type": []string{"string", "integer"}, "pattern": `^[0-9.]+(Ki|Mi|Gi|Ti|k|K|M|G|T)?B?$`},
 	}}
 }
 

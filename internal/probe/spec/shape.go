@@ -7,8 +7,8 @@ package spec
 type shape struct {
 	// expected names it in messages: "a time such as 10s".
 	expected string
-	// about is what the schema says of the shape itself.
-	about string
+	// name is what the schema refers to a shape by that stands at several places.
+	name string
 	// scalar reads a scalar; nil where none is allowed.
 	scalar *scalar
 	// items is what a list holds, at least one and at most most; nil where no list is allowed.
