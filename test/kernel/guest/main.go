@@ -134,9 +134,17 @@ func loadModules() {
 	}
 }
 
+// fine are features that no report shows, and that probes are compiled by.
+var fine = []string{
+	feature.SignedOperations, feature.SocketCast, feature.TypedTask, feature.ReadOnlyCast, feature.SocketIterator,
+}
+
 func tellFeatures() {
 	began := time.Now()
 	features := feature.Probe(context.Background(), feature.Config{})
+	for _, name := range fine {
+		features = append(features, feature.Try(context.Background(), feature.Config{}, name))
+	}
 	took := time.Since(began)
 	for _, found := range features {
 		say(console.Feature, strings.TrimSpace(fmt.Sprintf("%-26s %-7s %s", found.Name, found.Verdict, found.Detail)))
