@@ -262,3 +262,12 @@ func runeColumns(r rune) int {
 	}
 	return 1
 }
+
+// Paint colours text that stands outside a table, if colour is asked for.
+func Paint(text string, tone Tone, colour bool) string {
+	s := Stream{style: Style{Colour: colour}}
+	return s.paint(text, tone)
+}
+
+// Width is how many columns a terminal needs for text that has been cleaned.
+func Width(text string) int { return measure(text) }
