@@ -204,6 +204,16 @@ func (a *Attached) attachCallee() (link.Link, error) {
 	return executable.Uprobe("", a.program, options)
 }
 
+// ID is the program's number in the kernel.
+func (a *Attached) ID() (uint32, error) {
+	info, err := a.program.Info()
+	if err != nil {
+		return 0, fmt.Errorf("reading the program on %s: %w", a.hook.Name(), err)
+	}
+	id, _ := info.ID()
+	return uint32(id), nil
+}
+
 // Hits is how often a counting program has run.
 func (a *Attached) Hits() (uint64, error) {
 	var perCPU []uint64

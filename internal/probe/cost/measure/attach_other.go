@@ -18,6 +18,9 @@ func Attach(Hook, Body, Place) (*Attached, error) { return nil, ErrUnsupported }
 // Missing tells whether an error of Attach says that there is no such hook.
 func Missing(err error) bool { return errors.Is(err, ErrUnsupported) }
 
+// ID is the program's number in the kernel.
+func (*Attached) ID() (uint32, error) { return 0, ErrUnsupported }
+
 // Hits is how often a counting program has run.
 func (*Attached) Hits() (uint64, error) { return 0, ErrUnsupported }
 

@@ -21,39 +21,60 @@ type Loads struct {
 	sender, receiver int
 	// to is whom Connect connects to: the receiver, which Send fills up, so that nothing wakes it.
 	to *unix.SockaddrInet4
+	// listener accepts what Dial opens; client and server are the ends of what Talk talks over.
+	listener, client, server int
+	listening                *unix.SockaddrInet4
 }
 
 // NewLoads prepares the loads; the callee may be empty if there is no Call. Call it in the place's namespace and cgroup.
 func NewLoads(callee string) (_ *Loads, err error) {
-	l := &Loads{callee: callee, sender: -1, receiver: -1}
+	l := &Loads{callee: callee, sender: -1, receiver: -1, listener: -1, client: -1, server: -1}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("opening sockets for a load: %w", errors.Join(err, l.Close()))
 		}
 	}()
+	if err := l.openDatagrams(); err != nil {
+		return nil, err
+	}
+	return l, l.openStreams()
+}
+
+func (l *Loads) openDatagrams() (err error) {
 	for _, socket := range []*int{&l.sender, &l.receiver} {
 		if *socket, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := unix.SetsockoptInt(l.receiver, unix.SOL_SOCKET, unix.SO_RCVBUF, 0); err != nil {
+		return err
+	}
+	if l.to, err = bindLoopback(l.receiver); err != nil {
+		return err
+	}
+	return unix.Connect(l.sender, l.to)
+}
+
+// bindLoopback binds a socket to a port that is free.
+func bindLoopback(socket int) (*unix.SockaddrInet4, error) {
+	if err := unix.Bind(socket, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		return nil, err
 	}
-	if err := unix.Bind(l.receiver, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		return nil, err
-	}
-	name, err := unix.Getsockname(l.receiver)
+	name, err := unix.Getsockname(socket)
 	if err != nil {
 		return nil, err
 	}
-	l.to, _ = name.(*unix.SockaddrInet4)
-	return l, unix.Connect(l.sender, l.to)
+	bound, ok := name.(*unix.SockaddrInet4)
+	if !ok {
+		return nil, unix.EAFNOSUPPORT
+	}
+	return bound, nil
 }
 
 // Close closes the sockets.
 func (l *Loads) Close() error {
 	var errs []error
-	for _, socket := range []int{l.sender, l.receiver} {
+	for _, socket := range []int{l.sender, l.receiver, l.listener, l.client, l.server} {
 		if socket >= 0 {
 			errs = append(errs, unix.Close(socket))
 		}
@@ -64,7 +85,7 @@ func (l *Loads) Close() error {
 // Run runs into a hook so many times, and gives the CPU time that this took: what others on the host do is not in it, as far
 // as they do not take the caches.
 func (l *Loads) Run(what Load, times int) (time.Duration, error) {
-	once := map[Load]func() error{Rename: rename(), Send: l.send, Connect: l.connect}[what]
+	once := map[Load]func() error{Rename: rename(), Send: l.send, Connect: l.connect, Talk: l.talk, Dial: l.dial}[what]
 	switch {
 	case what == Call:
 		return l.call(times)
@@ -73,6 +94,9 @@ func (l *Loads) Run(what Load, times int) (time.Duration, error) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	if err := rename()(); err != nil {
+		return 0, fmt.Errorf("naming a thread: %w", err)
+	}
 	began, err := threadTime()
 	if err != nil {
 		return 0, err
@@ -87,7 +111,7 @@ func (l *Loads) Run(what Load, times int) (time.Duration, error) {
 }
 
 func rename() func() error {
-	name := []byte("aeolus-measure\x00")
+	name := []byte(ThreadName + "\x00")
 	return func() error {
 		return unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0)
 	}

@@ -17,14 +17,17 @@ var ErrUnsupported = errors.New("BPF programs are Linux alone")
 // Load is what runs into a hook a known number of times.
 type Load string
 
-// The loads. Each time, the thread's name is set; a datagram is sent over loopback; a datagram socket is connected; a
-// function of Callee is called; a listening socket lies in the namespace.
+// The loads. Each time, the thread's name is set; a datagram is sent over loopback, to a receiver that has no room for it; a
+// datagram socket is connected; a function of Callee is called; a listening socket lies in the namespace; a byte goes over a
+// TCP connection; a TCP connection is opened, accepted and reset.
 const (
 	Rename  Load = "rename"
 	Send    Load = "send"
 	Connect Load = "connect"
 	Call    Load = "call"
 	Listen  Load = "listen"
+	Talk    Load = "talk"
+	Dial    Load = "dial"
 )
 
 // Hook is one hook that is measured.
@@ -55,6 +58,9 @@ func (h Hook) Seldom() bool {
 	}
 	return false
 }
+
+// ThreadName is what the thread is called that runs into hooks.
+const ThreadName = "aeolus-measure"
 
 // renaming is called, and is traced, whenever a thread gets a name.
 const (

@@ -85,3 +85,28 @@ func unified(t *testing.T) string {
 	t.Fatal("no version 2 hierarchy of cgroups is mounted")
 	return ""
 }
+
+func TestLoads_runIntoTracepoints(t *testing.T) {
+	testkit.RequireRoot(t)
+	here := place(t)
+	for load, tracepoint := range map[Load]string{Talk: "sock_send_length", Dial: "inet_sock_set_state", Send: "kfree_skb"} {
+		a, err := Attach(Hook{Kind: ir.RawTracepoint, Target: tracepoint}, Counting, here)
+		require.NoError(t, err)
+		require.NoError(t, here.Namespace.Do(func() error {
+			loads, err := NewLoads("")
+			if err != nil {
+				return err
+			}
+			defer func() { require.NoError(t, loads.Close()) }()
+			_, err = loads.Run(load, times)
+			return err
+		}))
+		hits, err := a.Hits()
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, hits, uint64(times-10), "%s: %s", load, tracepoint)
+		id, err := a.ID()
+		require.NoError(t, err)
+		require.NotZero(t, id)
+		require.NoError(t, a.Close())
+	}
+}
