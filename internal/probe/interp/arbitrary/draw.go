@@ -116,7 +116,7 @@ func (d *Drawer) task(t ir.Type) ir.Op {
 
 func (d *Drawer) context(index, size int) *ir.Expr {
 	return &ir.Expr{Op: ir.OpContext, Type: d.pointer(), Load: ir.Load{
-		Offset: index * 8, Size: size, Signed: size < 8 && d.Random.IntN(2) == 0, Path: "argument",
+		Offset: index * 8, Size: size, Signed: size < 8 && d.Random.IntN(2) == 0,
 	}}
 }
 
@@ -169,6 +169,6 @@ func (d *Drawer) load(t ir.Type, depth int) *ir.Expr {
 
 func (d *Drawer) inner(depth int) *ir.Expr {
 	return &ir.Expr{Op: ir.OpAddress, Args: []*ir.Expr{d.Expr(d.pointer(), depth)}, Load: ir.Load{
-		Offset: pick(d.Random, d.Shape.Inner), Path: "inner",
+		Offset: pick(d.Random, d.Shape.Inner),
 	}}
 }

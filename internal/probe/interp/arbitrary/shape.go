@@ -65,7 +65,7 @@ func Thing(random *rand.Rand) *Shape {
 var wideSizes = []int{1, 3, 8, 15, 16, 24, 33}
 
 func (s *Shape) add(t ir.Type, load ir.Load) {
-	load.Path = fmt.Sprintf("%s.at%d", s.Name, load.Offset)
+	load.Path = fmt.Sprintf("%s.member%d", s.Name, len(s.Members))
 	s.Members = append(s.Members, Member{Type: t, Load: load})
 }
 
