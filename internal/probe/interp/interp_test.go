@@ -164,7 +164,7 @@ func TestReads(t *testing.T) {
 		"string that breaks": {of: apply(ir.OpString, textOf(64), argument(thing, 0)), fail: true},
 		"packet":             {of: &ir.Expr{Op: ir.OpPacket, Type: uintType, Args: []*ir.Expr{constant(intType, 1)}, Load: ir.Load{Offset: 1, Size: 2, BigEndian: true}}, number: 0x0304},
 		"end of the packet":  {of: &ir.Expr{Op: ir.OpPacket, Type: uintType, Args: []*ir.Expr{constant(intType, 2)}, Load: ir.Load{Offset: 1, Size: 2}}, fail: true},
-		"before the packet":  {of: &ir.Expr{Op: ir.OpPacket, Type: uintType, Args: []*ir.Expr{constant(intType, -1)}, Load: ir.Load{Offset: 1, Size: 2}}, fail: true},
+		"before the packet":  {of: &ir.Expr{Op: ir.OpPacket, Type: uintType, Args: []*ir.Expr{constant(intType, -2)}, Load: ir.Load{Offset: 1, Size: 2}}, fail: true},
 		"record":             {of: &ir.Expr{Op: ir.OpLoad, Type: uintType, Args: []*ir.Expr{apply(ir.OpRecord, thing)}, Load: ir.Load{Offset: 16, Size: 8}}, number: base + 0x100},
 		"end of the record":  {of: &ir.Expr{Op: ir.OpLoad, Type: uintType, Args: []*ir.Expr{apply(ir.OpRecord, thing)}, Load: ir.Load{Offset: 20, Size: 8}}, fail: true},
 		"length of a text":   {of: apply(ir.OpLength, intType, apply(ir.OpComm, textOf(16))), number: 5},

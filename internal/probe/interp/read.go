@@ -88,13 +88,14 @@ func (f *frame) cast(e *ir.Expr, base ir.Value) (ir.Value, error) {
 	return base, nil
 }
 
-// str reads byte by byte, as the kernel does: what lies behind the end need not be readable.
+// str reads byte by byte, as the kernel does: what lies behind the end need not be readable. Where there is no end, the last byte
+// that is read makes room for one.
 func str(e *ir.Expr, memory Memory, address uint64) (ir.Value, error) {
 	if address == 0 {
 		return failure(e, "null pointer")
 	}
 	into := make([]byte, e.Type.Bytes())
-	for i := range len(into) - 1 {
+	for i := range into {
 		if !memory.Read(address+uint64(i), into[i:i+1]) {
 			return failure(e, "memory that cannot be read")
 		}
@@ -102,16 +103,17 @@ func str(e *ir.Expr, memory Memory, address uint64) (ir.Value, error) {
 			break
 		}
 	}
+	into[len(into)-1] = 0
 	return ir.Value{Wide: into}, nil
 }
 
 func (f *frame) packet(e *ir.Expr, base uint64) (ir.Value, error) {
 	length := uint64(len(f.running.Packet))
-	at, carry := bits.Add64(base, uint64(e.Load.Offset), 0)
+	at := base + uint64(e.Load.Offset)
 	if e.Load.Offset < 0 || e.Load.Size <= 0 {
 		return malformed(e, "reads %d bytes from %d", e.Load.Size, e.Load.Offset)
 	}
-	if carry != 0 || at > length || length-at < uint64(e.Load.Size) {
+	if at > length || length-at < uint64(e.Load.Size) {
 		return failure(e, "beyond the packet's end")
 	}
 	return decode(e, f.running.Packet[at:at+uint64(e.Load.Size)])

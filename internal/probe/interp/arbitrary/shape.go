@@ -28,6 +28,8 @@ const (
 	slots    = 8
 	thing    = 256
 	overhang = 12
+	// tail is how much of a region stays behind the last struct, so that what is read of it is read whole or not at all.
+	tail = 2 * thing
 )
 
 // Thing is a made-up struct: eight pointers, then bytes that are read as anything, a few of them beyond its end.
@@ -114,7 +116,7 @@ func (r *Region) Pointer(random *rand.Rand, shape *Shape) uint64 {
 	case 1:
 		return pick(random, []uint64{0x10, 0xdead000000000100, 0x7fff_ffff_f000, r.Address + uint64(len(r.Bytes))})
 	}
-	return r.Address + uint64(random.IntN(len(r.Bytes)/shape.Size)*shape.Size)
+	return r.Address + uint64(random.IntN((len(r.Bytes)-tail)/shape.Size)*shape.Size)
 }
 
 // Number draws one that is extreme or small more often than by chance.

@@ -94,9 +94,8 @@ func TestPlanted(t *testing.T) {
 		return int32(result)
 	}
 	require.Equal(t, int32(0x5a), read(p.region.Address+4095))
-	const badAddress = -14
-	require.Equal(t, int32(badAddress), read(p.region.Address+4096))
+	require.Negative(t, read(p.region.Address+4096))
 	for _, address := range []uint64{0, 0x10, 0xdead000000000100, 0x7fff_ffff_f000} {
-		require.Equal(t, int32(badAddress), read(address))
+		require.Negative(t, read(address))
 	}
 }
