@@ -21,7 +21,9 @@ type Running struct {
 	objects *ebpf.Collection
 	link    link.Link
 	reader  *ringbuf.Reader
-	done    chan struct{}
+	// came holds that an event has come, until somebody asks.
+	came chan struct{}
+	done chan struct{}
 }
 
 // Start loads and attaches the C of a question.
@@ -50,7 +52,7 @@ func start(spec *ebpf.CollectionSpec, program string) (_ *Running, err error) {
 			delete(spec.Maps, name)
 		}
 	}
-	r := &Running{done: make(chan struct{})}
+	r := &Running{came: make(chan struct{}, 1), done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("starting %s: %w", program, errors.Join(err, r.Close()))
@@ -80,6 +82,10 @@ func (r *Running) drain(reader *ringbuf.Reader) {
 	defer close(r.done)
 	var record ringbuf.Record
 	for reader.ReadInto(&record) == nil {
+		select {
+		case r.came <- struct{}{}:
+		default:
+		}
 	}
 }
 

@@ -3,7 +3,11 @@
 package byhand
 
 import (
+	"context"
+	"net"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -66,4 +70,21 @@ func TestStart_answersEachQuestion(t *testing.T) {
 func TestStart_unknown(t *testing.T) {
 	_, err := Start(Question{Name: "nothing", program: "nothing"})
 	require.ErrorContains(t, err, "no such program")
+}
+
+func TestConnects_clang(t *testing.T) {
+	testkit.RequireRoot(t)
+	q := Connects{Port: 4711, Name: "connects"}
+	object, err := q.Compile(t.Context(), "clang-14", t.TempDir())
+	require.NoError(t, err)
+	running, err := StartObject(object)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, running.Close()) }()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err = net.Dial("tcp4", "127.0.0.1:4711")
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	require.NoError(t, running.Next(ctx))
+	_, err = q.Compile(t.Context(), "clang-14", "/nowhere")
+	require.Error(t, err)
 }
