@@ -91,5 +91,8 @@ const (
 	MapStacks  = "stacks"
 )
 
+// maxInstructions bounds a program; jumps reach no further than 32767.
+const maxInstructions = 16384
+
 // ErrBounds is wrapped by errors about a probe that would be too large: stack, instructions, value or memory.
 var ErrBounds = errors.New("too large")
