@@ -53,7 +53,7 @@ func (h Hook) Name() string {
 // Seldom tells whether there are kernels that have no such hook, or refuse it to everyone.
 func (h Hook) Seldom() bool {
 	switch h.Kind {
-	case ir.Entry, ir.Exit, ir.Kprobe, ir.Kretprobe:
+	case ir.Entry, ir.Exit, ir.Kprobe, ir.Kretprobe, ir.TCX:
 		return true
 	}
 	return false
