@@ -63,11 +63,14 @@ func (b *builder) memberOf(e *ir.Expr) (member, bool) {
 	root, off := b.origin(e.Args[0])
 	off += e.Load.Offset
 	size := e.Load.Size
-	if off < 0 || size <= 0 || size > 16 || size <= 8 && off%size != 0 {
+	if off < 0 || size <= 0 || size > 16 || !aligned(off, size) {
 		return member{}, false
 	}
 	return member{root: root, off: off, size: size}, true
 }
+
+// aligned tells whether a number may be read at once where it lies in a block: the verifier wants that of the stack.
+func aligned(off, size int) bool { return size > 8 || off%size == 0 }
 
 func (l *blocks) gather(root *ir.Expr, members []member) {
 	slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.off, b.off) })
@@ -87,7 +90,7 @@ func (l *blocks) gather(root *ir.Expr, members []member) {
 
 // of is the block that has these bytes, if it has others as well.
 func (l *blocks) of(root *ir.Expr, off, size int) *block {
-	if l == nil {
+	if l == nil || size <= 0 || !aligned(off, size) {
 		return nil
 	}
 	for _, one := range l.list {
