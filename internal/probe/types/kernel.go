@@ -5,7 +5,6 @@ package types
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,15 +14,27 @@ import (
 // running is where a kernel shows its own BTF.
 const running = "/sys/kernel/btf/vmlinux"
 
-// ErrMalformed is returned for bytes that are no BTF.
-var ErrMalformed = errors.New("malformed BTF")
-
 // Kernel is one kernel's types. It may be used by several goroutines at once.
 type Kernel struct {
-	data []byte
+	blob *blob
 	hash func() string
 
-	mu sync.Mutex
+	mu          sync.Mutex
+	named       map[nameKey]uint32
+	members     map[memberKey]Member
+	functions   map[string]*Function
+	enumerators map[string]Enumerator
+}
+
+// nameKey is a name together with the kinds of types that it may be of.
+type nameKey struct {
+	name  string
+	kinds uint32
+}
+
+type memberKey struct {
+	of   uint32
+	name string
 }
 
 // Load reads the running kernel's types.
@@ -38,17 +49,63 @@ func Load() (*Kernel, error) {
 
 // Open reads types from BTF, or from the section ".BTF" of an ELF file.
 func Open(r io.ReaderAt) (*Kernel, error) {
-	data, err := io.ReadAll(io.NewSectionReader(r, 0, 1<<28))
+	data, err := readAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("reading BTF: %w", err)
 	}
-	k := &Kernel{data: data}
-	k.hash = sync.OnceValue(func() string {
-		sum := sha256.Sum256(k.data)
-		return hex.EncodeToString(sum[:])
-	})
-	return k, nil
+	blob, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading BTF: %w", err)
+	}
+	return &Kernel{
+		blob: blob,
+		hash: sync.OnceValue(func() string {
+			sum := sha256.Sum256(data)
+			return hex.EncodeToString(sum[:])
+		}),
+		named:       map[nameKey]uint32{},
+		members:     map[memberKey]Member{},
+		functions:   map[string]*Function{},
+		enumerators: map[string]Enumerator{},
+	}, nil
 }
 
 // Hash is the SHA-256 of the BTF, in hexadecimal digits.
 func (k *Kernel) Hash() string { return k.hash() }
+
+// find is the number of the type with a name and one of some kinds; what was looked for is remembered, found or not, up to
+// a bound that no honest probe reaches.
+func (k *Kernel) find(name string, kinds uint32) (uint32, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	key := nameKey{name, kinds}
+	id, known := k.named[key]
+	if !known {
+		id = k.blob.find(name, kinds)
+		if len(k.named) < cacheEntries {
+			k.named[key] = id
+		}
+	}
+	return id, id != 0
+}
+
+// cacheEntries bounds each of a kernel's caches: texts may ask for any name.
+const cacheEntries = 16384
+
+// Struct is the struct, or the union, of a name.
+func (k *Kernel) Struct(name string) (Type, bool) {
+	id, ok := k.find(name, 1<<kindStruct|1<<kindUnion)
+	if !ok {
+		return Type{}, false
+	}
+	return k.resolve(id), true
+}
+
+// Typedef is the type that a name was given to.
+func (k *Kernel) Typedef(name string) (Type, bool) {
+	id, ok := k.find(name, 1<<kindTypedef)
+	if !ok {
+		return Type{}, false
+	}
+	return k.resolve(id), true
+}
