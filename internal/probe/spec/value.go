@@ -174,6 +174,7 @@ func unbalanced(node *yaml.Node) bool {
 
 func (r *reader) takeMapping(v *value, s *shape) {
 	seen := map[string]*yaml.Node{}
+	unknown := false
 	for i := 0; i+1 < len(v.node.Content); i += 2 {
 		key, node := v.node.Content[i], v.node.Content[i+1]
 		if key.Kind != yaml.ScalarNode || key.Style&yaml.TaggedStyle != 0 || key.Anchor != "" {
@@ -185,13 +186,19 @@ func (r *reader) takeMapping(v *value, s *shape) {
 			continue
 		}
 		seen[key.Value] = key
-		if inner := r.entryShape(v, s, key); inner != nil {
+		if v.node.Style&yaml.FlowStyle != 0 && unbalanced(node) {
+			r.wrong(node, join(v.path, key.Value), "put the whole text in quotes, or write one name a line",
+				"YAML splits names in braces at every comma, also within parentheses")
+			return
+		}
+		inner := r.entryShape(v, s, key)
+		if unknown = unknown || inner == nil; inner != nil {
 			if item := r.take(node, inner, join(v.path, key.Value)); item != nil {
 				v.fields = append(v.fields, entry{key, item})
 			}
 		}
 	}
-	r.complete(v, s, seen)
+	r.complete(v, s, seen, unknown)
 }
 
 // entryShape is the shape of a name's value; nil, with a problem, if the name has no place here.
@@ -216,8 +223,8 @@ func (r *reader) entryShape(v *value, s *shape, key *yaml.Node) *shape {
 	return nil
 }
 
-// complete looks for what is missing from a mapping, or too much.
-func (r *reader) complete(v *value, s *shape, seen map[string]*yaml.Node) {
+// complete looks for what is missing from a mapping, or too much; unknown tells that a name had no place in it.
+func (r *reader) complete(v *value, s *shape, seen map[string]*yaml.Node, unknown bool) {
 	for _, f := range s.fields {
 		if f.required && seen[f.name] == nil {
 			hint := ""
@@ -245,6 +252,10 @@ func (r *reader) complete(v *value, s *shape, seen map[string]*yaml.Node) {
 	}
 	switch len(chosen) {
 	case 0:
+		if unknown {
+			// One that is mistyped may be meant.
+			return
+		}
 		r.wrong(v.node, v.path, "one of "+strings.Join(s.oneOf, ", "), "%s is missing", s.needs)
 	case 1:
 	default:
