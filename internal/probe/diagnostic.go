@@ -56,15 +56,15 @@ func Diagnose(document []byte, err error) []Diagnostic {
 	case errors.As(err, &meaning):
 		found := make([]Diagnostic, len(meaning))
 		for i, p := range meaning {
-			found[i] = place(document, p)
+			found[i] = located(document, p)
 		}
 		return found
 	}
 	return []Diagnostic{{Rule: RuleBounds, Message: err.Error()}}
 }
 
-// place finds the characters that are meant in the document: an expression may be folded or quoted there.
-func place(document []byte, p lang.Problem) Diagnostic {
+// located finds the characters that are meant in the document: an expression may be folded or quoted there.
+func located(document []byte, p lang.Problem) Diagnostic {
 	d := Diagnostic{
 		Line: p.Line, Column: p.Column, EndLine: p.Line, EndColumn: p.Column, Field: p.Field, Rule: RuleMeaning,
 		Message: p.Message, Hint: p.Hint, Expression: p.Source, From: p.From, To: p.To,

@@ -13,8 +13,8 @@ import (
 // Instruction is one instruction in words.
 type Instruction struct {
 	// Slot counts 8 bytes each; jumps go to slots.
-	Slot int
-	Text string
+	Slot int    `json:"slot"`
+	Text string `json:"text"`
 }
 
 // List writes the instructions of one program.
