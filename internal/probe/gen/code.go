@@ -130,8 +130,9 @@ func (c *code) storeImm(base register, off int, n int32, size asm.Size) {
 	c.add(instruction{code: asm.StoreImmOp(size), dst: base, src: none, off: int16(off), imm: int64(n)})
 }
 
+// atomic says which operation it is in the immediate as well: the library forgets to when it marshals.
 func (c *code) atomic(op asm.AtomicOp, base register, off int, src register) {
-	c.add(instruction{code: op.OpCode(asm.DWord), dst: base, src: src, off: int16(off)})
+	c.add(instruction{code: op.OpCode(asm.DWord), dst: base, src: src, off: int16(off), imm: int64(op >> 8)})
 }
 
 func (c *code) newSlot(size int, expr *ir.Expr) *slot {

@@ -18,7 +18,10 @@ type Layout struct {
 // without keys has an array for rows, whose key means nothing.
 func (l *Layout) Row(key []byte, perCPU ...[]byte) (ir.Row, error) {
 	row := ir.Row{Measures: make([]ir.Measured, len(l.probe.Measures))}
-	if len(key) > 0 && len(l.probe.Keys) > 0 {
+	switch {
+	case len(l.probe.Keys) == 0:
+		row.Keys = []ir.Value{}
+	case len(key) > 0:
 		keys, err := values(l.probe.Keys, key)
 		if err != nil {
 			return ir.Row{}, fmt.Errorf("decoding a key: %w", err)

@@ -93,7 +93,7 @@ func (b *builder) evaluate() taken {
 	var match taken
 	b.what = "key"
 	if len(b.probe.Keys) > 0 {
-		match.key = b.newSlot(keyBytes(b.probe.Keys), b.hook.Keys[0])
+		match.key = b.newSlot(keyBytes(b.probe.Keys), widest(b.hook.Keys))
 		off := 0
 		for i, e := range b.hook.Keys {
 			b.storeField(match.key, off, b.probe.Keys[i].Type, e)
@@ -134,6 +134,17 @@ func (b *builder) storeValue(into *slot, off int, e *ir.Expr) {
 	value := b.wide(e)
 	defer b.at(e)()
 	b.copyWide(&wide{slot: into, off: off, width: e.Type.Width()}, value)
+}
+
+// widest is the expression to name when there is no room for all.
+func widest(list []*ir.Expr) *ir.Expr {
+	best := list[0]
+	for _, e := range list {
+		if e.Type.Width() > best.Type.Width() {
+			best = e
+		}
+	}
+	return best
 }
 
 func keyBytes(fields []ir.Field) int {
