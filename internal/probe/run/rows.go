@@ -26,6 +26,12 @@ type Snapshot struct {
 	Forgotten bool
 }
 
+// entry is a key that the kernel keeps.
+type entry struct {
+	key []byte
+	row ir.Row
+}
+
 // keyOf makes the values of a row's keys comparable.
 func keyOf(keys []ir.Value) string {
 	var text []byte

@@ -34,6 +34,8 @@ type kept struct {
 	// losing is what "other" had when the key was taken out of the kernel: it loses from then on, until it is back.
 	losing   []uint64
 	inKernel bool
+	// weight is what the kernel had of it when it was last looked at.
+	weight float64
 }
 
 func newSummary(p *ir.Probe, capacity int) *summary {
@@ -111,6 +113,45 @@ func (s *summary) whole(k *kept, inKernel *ir.Row, other []uint64) ir.Row {
 	return row
 }
 
+// leaving chooses keys to take out of the kernel, when it keeps more than a number of them, until it keeps no more than another:
+// those with the least, but first of all those that have not moved since the last look. What moves while it is taken out may
+// lose the match of that microsecond.
+func (s *summary) leaving(entries []entry, other []uint64, full, left int) []entry {
+	if s.probe.Top == nil {
+		return nil
+	}
+	by := s.probe.Top.Measure
+	m := &s.probe.Measures[by]
+	type candidate struct {
+		entry
+		weight float64
+		moved  bool
+	}
+	candidates := make([]candidate, len(entries))
+	for i, e := range entries {
+		k := s.met(keyOf(e.row.Keys), e.row.Keys, other)
+		c := candidate{entry: e, weight: Weight(m, &e.row.Measures[by])}
+		c.moved, k.weight = c.weight != k.weight, c.weight
+		candidates[i] = c
+	}
+	if len(entries) <= full {
+		return nil
+	}
+	slices.SortFunc(candidates, func(a, b candidate) int { return cmp.Compare(a.weight, b.weight) })
+	// Those with the most stay, moving or not.
+	least := candidates[:max(0, len(candidates)-left)]
+	var chosen []entry
+	for _, moving := range []bool{false, true} {
+		for _, c := range least {
+			if c.moved != moving || moving && len(entries)-len(chosen) <= full {
+				continue
+			}
+			chosen = append(chosen, c.entry)
+		}
+	}
+	return chosen
+}
+
 // shrink lets those with the least go, until there is room.
 func (s *summary) shrink() {
 	excess := len(s.keys) - s.capacity
@@ -151,3 +192,6 @@ func (s *summary) drop(k *kept) {
 
 // forgetful tells whether there were keys that are not known any more.
 func (s *summary) forgetful() bool { return len(s.left.Measures) > 0 }
+
+// summaryKeys is how many keys are kept here beside those in the kernel.
+func summaryKeys(p *ir.Probe) int { return max(4*p.Entries, 64*p.Top.K, 1024) }
