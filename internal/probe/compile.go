@@ -5,6 +5,7 @@ package probe
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -30,11 +31,40 @@ func Compile(document []byte, target Target) (*Compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	object, err := gen.Generate(resolved, target.Gen)
+	object, err := generate(written, resolved, target.Gen)
 	if err != nil {
 		return nil, err
 	}
 	return &Compiled{Document: document, Written: written, Resolved: resolved, Object: object, Hash: target.hash(document)}, nil
+}
+
+// fewestEntries is to how few entries maps are lowered where the budget is short.
+const fewestEntries = 64
+
+// generate makes the object. Where it takes more memory than the budget has, and nobody has said how many entries there
+// should be, it makes do with fewer.
+func generate(written *spec.Probe, resolved *ir.Probe, options gen.Options) (*gen.Object, error) {
+	object, first := gen.Generate(resolved, options)
+	for err := first; errors.Is(err, gen.ErrBounds); object, err = gen.Generate(resolved, options) {
+		fewer := false
+		lower := func(entries *int, written bool) {
+			if !written && *entries/2 >= fewestEntries {
+				*entries /= 2
+				fewer = true
+			}
+		}
+		lower(&resolved.Entries, written.EntriesWritten || len(written.By) == 0)
+		if resolved.Pair != nil && resolved.Pair.Entries > resolved.Entries {
+			lower(&resolved.Pair.Entries, written.Pair.EntriesWritten)
+		}
+		if !fewer {
+			return nil, first
+		}
+	}
+	if object != nil {
+		return object, nil
+	}
+	return nil, first
 }
 
 // hash is over all that the instructions follow from.

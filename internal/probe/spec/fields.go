@@ -49,7 +49,7 @@ func body(labels *shape) *shape {
 			{name: "sample", about: "Take one run in so many, drawn at random before anything is read. Counts are not scaled.", shape: oneIn(LargestSample), defaults: "1/1"},
 			{name: "trigger", about: "When a row's measures, counted from the start of a window, reach something, an event leaves at once.", shape: triggerShape()},
 			{name: "emit", about: "What an event tells. Without a trigger, each match is an event.", shape: columns(MostEmit), examples: []any{"[sock(sk).saddr, tcp(sk).srtt]"}},
-			{name: "entries", about: "How many rows are kept; what comes after is counted together.", shape: whole(1, MostEntries), defaults: DefaultEntries},
+			{name: "entries", about: "How many rows are kept; what comes after is counted together. Unless it is written, fewer are kept where the memory is short.", shape: whole(1, MostEntries), defaults: DefaultEntries},
 			{name: "budget", about: "What the probe may take. Beyond its share of a processor it switches itself off.", shape: budgetShape()},
 			{name: "ttl", about: "After how long the probe ends by itself.", shape: span(ShortestTTL, LongestTTL), defaults: "10m"},
 		},
@@ -98,7 +98,7 @@ func pairShape(hook, hooks *shape) *shape {
 	return &shape{expected: "a start and a key", fields: []field{
 		{name: "start", about: "Where a pair begins.", shape: start, required: true},
 		{name: "key", about: "What tells which start belongs to which end, as the end sees it; as the start does, unless written.", shape: expression()},
-		{name: "entries", about: "How many starts may wait for their end.", shape: whole(1, MostEntries), defaults: DefaultPairEntries},
+		{name: "entries", about: "How many starts may wait for their end. Unless it is written, fewer where the memory is short.", shape: whole(1, MostEntries), defaults: DefaultPairEntries},
 		{name: "longest", about: "After how long a start is forgotten.", shape: span(ShortestPair, LongestPair), defaults: "1m"},
 	}}
 }

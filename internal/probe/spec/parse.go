@@ -67,7 +67,8 @@ func (r *reader) build(v *value) *Probe {
 		Name: v.at("metadata").at("name").text(), Labels: v.at("metadata").at("labels").texts(), Scope: scope(body.at("scope")),
 		Hooks: body.hooks(), Where: r.expression(body.at("where")), By: r.columns(body.at("by")), Measure: r.columns(body.at("measure")),
 		Emit: r.columns(body.at("emit")), SampleOneIn: or(body.at("sample"), uint32(1)), Entries: or(body.at("entries"), DefaultEntries),
-		TTL: or(body.at("ttl"), DefaultTTL), Budget: budget(body.at("budget")),
+		EntriesWritten: body.at("entries") != nil,
+		TTL:            or(body.at("ttl"), DefaultTTL), Budget: budget(body.at("budget")),
 	}
 	if top := body.at("top"); top != nil {
 		p.Top = &Top{K: or(top.at("k"), 0), By: top.at("by").text()}
@@ -79,7 +80,7 @@ func (r *reader) build(v *value) *Probe {
 		start := pair.at("start")
 		p.Pair = &Pair{
 			Starts: start.hooks(), Where: r.expression(start.at("where")), StartKey: r.expression(start.at("key")), EndKey: r.expression(pair.at("key")),
-			Keep: r.columns(start.at("keep")), Entries: or(pair.at("entries"), DefaultPairEntries), Longest: or(pair.at("longest"), DefaultLongest),
+			Keep: r.columns(start.at("keep")), Entries: or(pair.at("entries"), DefaultPairEntries), EntriesWritten: pair.at("entries") != nil, Longest: or(pair.at("longest"), DefaultLongest),
 		}
 		if p.Pair.EndKey.Text == "" {
 			p.Pair.EndKey = p.Pair.StartKey

@@ -46,10 +46,11 @@ type Probe struct {
 	SampleOneIn uint32
 	Trigger     *Trigger
 	Emit        []Named
-	// Entries is how many keys are kept.
-	Entries int
-	Budget  ir.Budget
-	TTL     time.Duration
+	// Entries is how many keys are kept. Unless it was written, it may be lowered to fit the budget.
+	Entries        int
+	EntriesWritten bool
+	Budget         ir.Budget
+	TTL            time.Duration
 }
 
 // Hook is where to look. Auto kinds are resolved to the cheapest that the kernel has.
@@ -71,8 +72,10 @@ type Pair struct {
 	// StartKey and EndKey must agree for a start to belong to an end.
 	StartKey, EndKey Expression
 	Keep             []Named
-	Entries          int
-	Longest          time.Duration
+	// Entries is how many starts may wait. Unless it was written, it may be lowered to fit the budget.
+	Entries        int
+	EntriesWritten bool
+	Longest        time.Duration
 }
 
 // Top asks for the K keys with the most of the measure By.
