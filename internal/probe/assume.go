@@ -12,9 +12,16 @@ import (
 // assumedCPUs is for how many processors maps are made where nobody knows.
 const assumedCPUs = 16
 
+// trampoline makes what calls programs at a function's entry and exit. Architectures other than amd64 can attach it since they
+// have directCall; amd64 could before it had that, and its older kernels do not tell of that function.
+const (
+	trampoline = "arch_prepare_bpf_trampoline"
+	directCall = "register_ftrace_direct"
+)
+
 // hookFunctions are functions of the kernel without which a kind of hook cannot be.
 var hookFunctions = map[ir.HookKind]string{
-	ir.Entry: "register_ftrace_direct", ir.Exit: "register_ftrace_direct", ir.Kprobe: "register_kprobe", ir.Kretprobe: "register_kretprobe",
+	ir.Entry: trampoline, ir.Exit: trampoline, ir.Kprobe: "register_kprobe", ir.Kretprobe: "register_kretprobe",
 	ir.TCX: "tcx_prog_attach", ir.Uprobe: "uprobe_register", ir.Uretprobe: "uprobe_register",
 }
 
@@ -40,6 +47,9 @@ func Assume(kernel *types.Kernel, arch string) Target {
 	return Target{
 		Lang: lang.Target{Kernel: kernel, Arch: arch, Cgroup1Index: -1, Supports: func(kind ir.HookKind) bool {
 			name, asked := hookFunctions[kind]
+			if name == trampoline && arch != "amd64" && !function(directCall) {
+				return false
+			}
 			return !asked || function(name)
 		}},
 		Gen: gen.Options{Features: features, CPUs: assumedCPUs},
