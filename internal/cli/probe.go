@@ -10,14 +10,15 @@ func (a *app) probeCommand() *cobra.Command {
 		Short: "Ask the kernel a question of your own",
 		Long: `A probe describes something that happens in the kernel in a few lines: where to look, what must hold, what to count and
 by what. It is compiled for this kernel in milliseconds, counts within it, and costs nothing once it ends.`,
-		Example: "  aeolus probe --help",
-		Args:    subcommandOnly,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  aeolus probe check slow-handshakes.yaml     what is wrong with it, with line and column
+  aeolus probe schema                         for editors`,
+		Args: subcommandOnly,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.probeCommands()...)
 	return cmd
 }
 
 func (a *app) probeCommands() []*cobra.Command {
-	return nil
+	return []*cobra.Command{a.probeCheckCommand(), a.probeExplainCommand(), a.probeSchemaCommand()}
 }
