@@ -36,6 +36,7 @@ func (c *compiler) conditions(written spec.Expression, sites []*site) {
 			c.report(t.problem(0, len(t.characters), fmt.Sprintf("this is always %t", v.holds()), ""))
 		}
 		s.hook.Where = v.expr
+		c.early(s)
 	}
 }
 

@@ -170,10 +170,9 @@ func blamed(object *gen.Object, err error) *gen.Program {
 	return nil
 }
 
-// attach attaches the programs, the starts of a pair first: an end without its start would be missing one.
+// attach attaches the programs.
 func (l *loaded) attach() error {
-	for i := range l.compiled.Object.Programs {
-		program := &l.compiled.Object.Programs[i]
+	for _, program := range attachOrder(l.compiled.Resolved, l.compiled.Object) {
 		hook := hookOf(l.compiled.Resolved, program)
 		taken, ok := l.Programs[program.Name]
 		if !ok {
