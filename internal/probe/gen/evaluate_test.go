@@ -88,7 +88,6 @@ func both(t *testing.T, e *ir.Expr, content []byte, arguments func(base uint64) 
 
 func pad(content []byte) []byte { return append(content, make([]byte, max(0, 8-len(content)))...) }
 
-
 func TestScalars(t *testing.T) {
 	testkit.RequireRoot(t)
 	a, b := argument(ir.Int, 0), argument(ir.Int, 1)
