@@ -56,6 +56,8 @@ func (a *argument) refine() {
 	switch a.name {
 	case "oldstate", "newstate":
 		a.enum = "tcp_state"
+	case "nud_state":
+		a.enum = "neighbour_state"
 	case "family":
 		a.enum = "address_family"
 	case "sport", "dport":
@@ -215,6 +217,9 @@ func (c *compiler) packetHook(s *site) *Problem {
 			v, context, name = socketView, "bpf_sock", "ctx"
 		case slices.Contains(addrPoints, target):
 			v, context, name = addrView, "bpf_sock_addr", "ctx"
+			if strings.HasSuffix(target, "6") {
+				v = addr6View
+			}
 		default:
 			all := slices.Concat(packetPoints, addrPoints, socketPoints)
 			return &Problem{Message: fmt.Sprintf("no attach point of cgroups is called %q", target), Hint: "there are: " + strings.Join(all, ", ")}
