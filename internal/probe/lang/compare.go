@@ -78,7 +78,8 @@ func room(e *ir.Expr) int {
 	return e.Type.Size
 }
 
-// compareMixed compares the numbers of an int and a uint. A negative int settles it, whatever the other is.
+// compareMixed compares the numbers of an int and a uint. A negative int settles it; yet both are evaluated first, so that what
+// cannot be read ends the run here as well.
 func (c *checker) compareMixed(e ast.Expr, op ir.Op, x, y value) value {
 	if x.kind() == ir.Uint {
 		x, y, op = y, x, mirrored[op]
@@ -90,9 +91,9 @@ func (c *checker) compareMixed(e ast.Expr, op ir.Op, x, y value) value {
 	zero := c.number(e, ir.Type{Kind: ir.Int}, 0)
 	compared := c.binary(e, op, boolean, c.unsigned(e, x).expr, y.expr)
 	if op == ir.OpLt || op == ir.OpLe || op == ir.OpNe {
-		return scalarValue(c.binary(e, ir.OpOr, boolean, c.binary(e, ir.OpLt, boolean, x.expr, zero), compared))
+		return scalarValue(c.binary(e, ir.OpOr, boolean, compared, c.binary(e, ir.OpLt, boolean, x.expr, zero)))
 	}
-	return scalarValue(c.binary(e, ir.OpAnd, boolean, c.binary(e, ir.OpGe, boolean, x.expr, zero), compared))
+	return scalarValue(c.binary(e, ir.OpAnd, boolean, compared, c.binary(e, ir.OpGe, boolean, x.expr, zero)))
 }
 
 var mirrored = map[ir.Op]ir.Op{

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"reflect"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,7 +21,7 @@ import (
 )
 
 // inputs is how many contexts each expression sees: most of the time goes into loading programs.
-const inputs = 100
+const inputs = 40
 
 // pairs is how many pairs of expression and data one variant compares.
 func pairs() int {
@@ -31,18 +29,6 @@ func pairs() int {
 		return 350_000
 	}
 	return 7_000
-}
-
-// seed is printed with what differs; SEED draws the same again, or others.
-func seed(t testing.TB) uint64 {
-	t.Helper()
-	text := os.Getenv("SEED")
-	if text == "" {
-		return 1
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	require.NoError(t, err)
-	return n
 }
 
 // TestKernelReadsByHelper compares kernel and interpreter where all memory is read by the helper.
@@ -97,7 +83,7 @@ func (c *comparison) compare(pairs int, shape func() *arbitrary.Shape) {
 		c.planted.put(c.t)
 		for range 20 {
 			drawer := &arbitrary.Drawer{Random: c.random, Shape: c.shape, Direct: c.direct, Task: true}
-			c.expression(drawer.Expr(drawer.Type(), 1+c.random.IntN(6)))
+			c.expression(drawer.Expr(drawer.Type(), 1+c.random.IntN(9)))
 		}
 	}
 	c.t.Logf("%d pairs of %d programs, %d with a value; %d expressions were too large", c.all, c.programs, c.valued, c.refused)

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
@@ -64,6 +66,18 @@ func madeUpKernel(t testing.TB) *types.Kernel {
 	kernel, err := types.Open(bytes.NewReader(blob))
 	require.NoError(t, err)
 	return kernel
+}
+
+// seed is printed with what differs; SEED draws the same again, or others.
+func seed(t testing.TB) uint64 {
+	t.Helper()
+	text := os.Getenv("SEED")
+	if text == "" {
+		return 1
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	require.NoError(t, err)
+	return n
 }
 
 // socks is planted memory of the made-up struct, and the same as cel-go wants it.

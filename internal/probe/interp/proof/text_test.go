@@ -42,15 +42,15 @@ func (t *texts) boolean(depth int) string {
 	case 5:
 		return fmt.Sprintf("(%s ? %s : %s)", t.boolean(depth), t.boolean(depth), t.boolean(depth))
 	case 6:
-		return fmt.Sprintf("%s.name %s '%s'", t.sock(), t.one("==", "!="), t.one(words...))
+		return fmt.Sprintf("(%s.name %s '%s')", t.sock(), t.one("==", "!="), t.one(words...))
 	case 7:
 		return fmt.Sprintf("%s.name.startsWith('%s')", t.sock(), t.one(words[1:7]...))
 	case 8:
-		return fmt.Sprintf("%s in [%s]", t.integer(depth), t.list(t.literal))
+		return fmt.Sprintf("(%s in [%s])", t.integer(depth), t.list(t.literal))
 	case 9:
-		return fmt.Sprintf("%s.name in [%s]", t.sock(), t.list(func() string { return "'" + t.one(words...) + "'" }))
+		return fmt.Sprintf("(%s.name in [%s])", t.sock(), t.list(func() string { return "'" + t.one(words...) + "'" }))
 	case 10:
-		return fmt.Sprintf("%s.next %s null", t.sock(), t.one("==", "!="))
+		return fmt.Sprintf("(%s.next %s null)", t.sock(), t.one("==", "!="))
 	}
 	left, right := t.number(depth), t.number(depth)
 	return fmt.Sprintf("(%s %s %s)", left, t.one("==", "!=", "<", "<=", ">", ">="), right)
