@@ -19,6 +19,8 @@ type checker struct {
 	text *text
 	// inside is the view whose own text is being resolved, nil in what the person wrote.
 	inside *frame
+	// asking tells that has() asks what exists: nothing will be read.
+	asking bool
 	// measured tells that the text is a trigger's, whose names are measures.
 	measured bool
 }
@@ -35,6 +37,13 @@ func (c *checker) problem(e ast.Expr, message, hint string) *Problem {
 
 func (c *checker) problemf(e ast.Expr, format string, args ...any) *Problem {
 	return c.problem(e, fmt.Sprintf(format, args...), "")
+}
+
+// missing is a problem of what another kernel or another hook may have: has() asks for that.
+func (c *checker) missing(e ast.Expr, message, hint string) *Problem {
+	p := c.problem(e, message, hint)
+	p.missing = true
+	return p
 }
 
 // pos is where an expression comes from.

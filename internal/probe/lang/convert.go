@@ -17,9 +17,12 @@ func (c *checker) has(e ast.Expr, arguments []ast.Expr) (value, *Problem) {
 	if kind := arguments[0].Kind(); kind != ast.SelectKind && kind != ast.IdentKind {
 		return value{}, c.problem(e, "has() asks for a name", "has(x.f), or has(reason) for an argument of the hook")
 	}
-	raw := c.probe.Raw
-	_, problem := c.value(arguments[0])
-	c.probe.Raw = raw
+	asking := *c
+	asking.asking = true
+	_, problem := asking.value(arguments[0])
+	if problem != nil && !problem.missing {
+		return value{}, problem
+	}
 	return value{expr: c.truth(e, problem == nil), static: true}, nil
 }
 
@@ -109,7 +112,7 @@ func (c *checker) size(e ast.Expr, arguments []ast.Expr) (value, *Problem) {
 	if problem != nil {
 		return v, problem
 	}
-	if v.form == place && v.kernel.Kind == types.Array {
+	if v.form == place && v.kernel.Kind == types.Array && c.kernel.Elem(v.kernel).Kind != types.Char {
 		return scalarValue(c.number(e, ir.Type{Kind: ir.Int}, uint64(v.kernel.Count))).asLiteral(), nil
 	}
 	if v, problem = c.load(arguments[0], v); problem != nil {

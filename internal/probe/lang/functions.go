@@ -115,7 +115,7 @@ func (c *checker) structCast(e ast.Expr, name string, arguments []ast.Expr) (val
 	if c.begins(v.kernel, name) {
 		return c.upcast(e, v, whole), nil
 	}
-	made := ir.Expr{Op: ir.OpCast, Type: ir.Type{Kind: ir.Pointer, Struct: name}, Args: []*ir.Expr{v.expr}}
+	made := ir.Expr{Op: ir.OpCast, Type: castType(v.expr, whole), Args: []*ir.Expr{v.expr}}
 	return value{expr: c.make(e, made), kernel: whole}, nil
 }
 

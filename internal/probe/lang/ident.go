@@ -34,7 +34,7 @@ func (c *checker) ident(e ast.Expr) (value, *Problem) {
 		return value{expr: c.number(e, ir.Type{Kind: ir.Int, Enum: c.family(n.enum)}, uint64(n.value))}, nil
 	}
 	if c.inside != nil {
-		return value{}, c.problemf(e, "this kernel has no %s", name)
+		return value{}, c.missing(e, "this kernel has no "+name, "")
 	}
 	return value{}, c.unknown(e, name)
 }
@@ -130,7 +130,8 @@ func (c *checker) taskPointer(e ast.Expr) (value, *Problem) {
 	if !ok {
 		return value{}, c.problem(e, "this kernel's types have no task_struct", "")
 	}
-	typ := ir.Type{Kind: ir.Pointer, Struct: "task_struct", Direct: c.site.direct}
+	kind := c.site.hook.Kind
+	typ := ir.Type{Kind: ir.Pointer, Struct: "task_struct", Direct: kind != ir.TCX && kind != ir.Cgroup}
 	return value{expr: c.make(e, ir.Expr{Op: ir.OpTask, Type: typ}), kernel: t}, nil
 }
 

@@ -84,7 +84,7 @@ func (c *checker) internalCast(e ast.Expr, arguments []ast.Expr) (value, *Proble
 	if c.begins(origin.kernel, whole.Name) {
 		return c.upcast(e, origin, whole), nil
 	}
-	made := ir.Expr{Op: ir.OpCast, Type: ir.Type{Kind: ir.Pointer, Struct: whole.Name}, Args: []*ir.Expr{origin.expr}}
+	made := ir.Expr{Op: ir.OpCast, Type: castType(origin.expr, whole), Args: []*ir.Expr{origin.expr}}
 	return value{expr: c.make(e, made), kernel: whole}, nil
 }
 

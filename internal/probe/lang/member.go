@@ -64,7 +64,7 @@ func (c *checker) memberAt(e ast.Expr, v value, name string) (value, *Problem) {
 	}
 	m, ok := c.kernel.Member(v.kernel, name)
 	if !ok {
-		return v, c.problem(e, fmt.Sprintf("no field %s in %s", name, structName(v.kernel)), c.elsewhere(v.kernel, name))
+		return v, c.missing(e, fmt.Sprintf("no field %s in %s", name, structName(v.kernel)), c.elsewhere(v.kernel, name))
 	}
 	if problem := c.allowedMember(e, v.kernel, name, m.Type); problem != nil {
 		return v, problem

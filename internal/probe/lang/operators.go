@@ -71,11 +71,9 @@ func (c *checker) conditional(e ast.Expr, arguments []ast.Expr) (value, *Problem
 	return v, nil
 }
 
-// shared is the type of what is one or the other: of a pointer from two places the verifier knows less.
+// shared is the type of what is one or the other.
 func shared(x, y ir.Type) ir.Type {
-	if x.Kind == ir.Pointer {
-		x.Direct = false
-	}
+	x.Direct = x.Direct && y.Direct
 	if x.Enum != y.Enum {
 		x.Enum = ""
 	}
@@ -152,7 +150,7 @@ func (c *checker) adapt(e ast.Expr, x, other *value) {
 	case x.form == null && other.pointer():
 		*x = value{expr: c.number(e, ir.Type{Kind: ir.Pointer, Struct: other.expr.Type.Struct}, 0), kernel: other.kernel}
 	case !x.literal || !x.constant() || other.form != plain:
-	case x.kind() == ir.Int && other.kind() == ir.Uint:
+	case x.kind() == ir.Int && other.kind() == ir.Uint && int64(x.expr.Const) >= 0:
 		*x = value{expr: c.number(e, ir.Type{Kind: ir.Uint}, x.expr.Const), literal: true}
 	case x.kind() == ir.Int && other.kind() == ir.Bool && x.expr.Const <= 1:
 		*x = value{expr: c.truth(e, x.expr.Const == 1), literal: true}

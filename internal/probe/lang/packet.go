@@ -35,7 +35,9 @@ func (c *checker) packetAt(e ast.Expr, n value, size int, typ ir.Type) value {
 }
 
 func packetRead(size int) func(*checker, ast.Expr, []ast.Expr) (value, *Problem) {
-	return func(c *checker, e ast.Expr, arguments []ast.Expr) (value, *Problem) { return c.packetNumber(e, size, arguments) }
+	return func(c *checker, e ast.Expr, arguments []ast.Expr) (value, *Problem) {
+		return c.packetNumber(e, size, arguments)
+	}
 }
 
 func packetAddress(size int) func(*checker, ast.Expr, []ast.Expr) (value, *Problem) {

@@ -18,6 +18,9 @@ type Problem struct {
 	Message  string
 	// Hint says what exists instead; it may be empty.
 	Hint string
+
+	// missing tells that this kernel, or this hook, does not have something that another one may have.
+	missing bool
 }
 
 // Problems is all that is wrong, in the order of the document.

@@ -132,7 +132,7 @@ func (c *checker) unknown(e ast.Expr, name string) *Problem {
 	if len(names) == 0 {
 		hint = fmt.Sprintf("%s at %s: %s", "there are", site.hook.Target, strings.Join(append(site.names(), "task", "owner", "now", "cpu", "pid", "tid", "comm"), ", "))
 	}
-	return c.problem(e, "there is no "+name+" here", hint)
+	return c.missing(e, "there is no "+name+" here", hint)
 }
 
 func (c *checker) isArgument(name string) bool {

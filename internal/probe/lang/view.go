@@ -106,13 +106,18 @@ func (c *checker) internalText(e ast.Expr, v *view, self value, written string) 
 // viewField is a field of a view.
 func (c *checker) viewField(e ast.Expr, v value, name string) (value, *Problem) {
 	f := v.view.field(name)
+	if f == nil && v.self.form == place {
+		if _, ok := c.kernel.Member(v.self.kernel, name); ok {
+			return c.memberAt(e, *v.self, name)
+		}
+	}
 	if f == nil {
 		return v, c.problem(e, fmt.Sprintf("%s has no field %s", v.view.shown(), name), c.viewHint(v.view, name))
 	}
 	found, problem := c.internalText(e, v.view, *v.self, f.text)
 	if problem != nil {
 		problem.Message = fmt.Sprintf("%s.%s is not to be had here: %s", v.view.shown(), name, problem.Message)
-		problem.Hint = ""
+		problem.Hint, problem.missing = "", true
 		return v, problem
 	}
 	return c.shown(e, found, f), nil
@@ -184,8 +189,7 @@ func (c *checker) cast(e ast.Expr, given value, whole types.Type, v *view) (valu
 	for origin.Op == ir.OpAddress && origin.Load.Offset == 0 {
 		origin = origin.Args[0]
 	}
-	made := ir.Expr{Op: ir.OpCast, Type: ir.Type{Kind: ir.Pointer, Struct: whole.Name}, Args: []*ir.Expr{origin}}
-	made.Type.Direct = origin.Type.Direct && origin.Type.Struct == whole.Name
+	made := ir.Expr{Op: ir.OpCast, Type: castType(origin, whole), Args: []*ir.Expr{origin}}
 	if v.guard != "" {
 		self, problem := c.anySocket(e, given)
 		if problem != nil {
@@ -209,8 +213,13 @@ func (c *checker) anySocket(e ast.Expr, given value) (value, *Problem) {
 	if c.begins(given.kernel, whole.Name) {
 		return c.upcast(e, given, whole), nil
 	}
-	made := ir.Expr{Op: ir.OpCast, Type: ir.Type{Kind: ir.Pointer, Struct: whole.Name}, Args: []*ir.Expr{given.expr}}
+	made := ir.Expr{Op: ir.OpCast, Type: castType(given.expr, whole), Args: []*ir.Expr{given.expr}}
 	return value{expr: c.make(e, made), kernel: whole}, nil
+}
+
+// castType is the type of a pointer that is taken for one to another struct: the generator may know a way to read it directly.
+func castType(from *ir.Expr, to types.Type) ir.Type {
+	return ir.Type{Kind: ir.Pointer, Struct: to.Name, Direct: from.Type.Direct}
 }
 
 // upcast is the struct that another one begins with.

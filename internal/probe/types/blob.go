@@ -52,8 +52,12 @@ type blob struct {
 	types, strings []byte
 	// offsets and names are by a type's number; number 0 is void.
 	offsets, names []uint32
-	enums          []uint32
+	// kinds are the numbers of the types of each kind that is looked for by name.
+	kinds [kindEnd][]uint32
 }
+
+// soughtKinds are those.
+const soughtKinds = 1<<kindInt | 1<<kindStruct | 1<<kindUnion | 1<<kindEnum | 1<<kindEnum64 | 1<<kindTypedef | 1<<kindFunction
 
 // readAll reads BTF out of a file, or out of an ELF file's section.
 func readAll(r io.ReaderAt) ([]byte, error) {
@@ -127,8 +131,8 @@ func parse(data []byte) (*blob, error) {
 		if kind == kindVoid || kind >= kindEnd || extent > len(b.types)-at {
 			return nil, fmt.Errorf("type %d of kind %d at %d: %w", len(b.offsets), kind, at, ErrMalformed)
 		}
-		if kind == kindEnum || kind == kindEnum64 {
-			b.enums = append(b.enums, uint32(len(b.offsets)))
+		if soughtKinds>>kind&1 != 0 {
+			b.kinds[kind] = append(b.kinds[kind], uint32(len(b.offsets)))
 		}
 		b.offsets = append(b.offsets, uint32(at))
 		b.names = append(b.names, binary.LittleEndian.Uint32(b.types[at:]))
@@ -198,33 +202,25 @@ func (b *blob) is(offset uint32, name string) bool {
 	return end < len(b.strings) && b.strings[end] == 0 && string(b.strings[offset:end]) == name
 }
 
-// places are the offsets at which a name stands, also as the end of a longer one: writers may share the ends of strings.
-func (b *blob) places(name string) map[uint32]bool {
-	places := map[uint32]bool{}
-	if name == "" {
-		return places
-	}
-	sought := append([]byte(name), 0)
-	for from := 0; ; {
-		at := bytes.Index(b.strings[from:], sought)
-		if at < 0 {
-			return places
-		}
-		places[uint32(from+at)] = true
-		from += at + len(sought)
-	}
-}
-
 // find is the number of the first type with a name and one of some kinds, 0 for none.
 func (b *blob) find(name string, kinds uint32) uint32 {
-	places := b.places(name)
-	if len(places) == 0 {
-		return 0
+	first := uint32(0)
+	if name == "" {
+		return first
 	}
-	for id, offset := range b.names {
-		if places[offset] && kinds>>b.at(uint32(id)).kind&1 != 0 {
-			return uint32(id)
+	for kind := range uint32(kindEnd) {
+		if kinds>>kind&1 == 0 {
+			continue
+		}
+		for _, id := range b.kinds[kind] {
+			if first != 0 && id > first {
+				break
+			}
+			if b.is(b.names[id], name) {
+				first = id
+				break
+			}
 		}
 	}
-	return 0
+	return first
 }

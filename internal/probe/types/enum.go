@@ -28,16 +28,17 @@ func (k *Kernel) Enumerator(name string) (Enumerator, bool) {
 }
 
 func (k *Kernel) enumerator(name string) Enumerator {
-	places := k.blob.places(name)
-	if len(places) == 0 {
+	if name == "" {
 		return Enumerator{}
 	}
-	for _, id := range k.blob.enums {
-		r := k.blob.at(id)
-		width := stride(&r)
-		for i := range r.length {
-			if places[binary.LittleEndian.Uint32(r.body[i*width:])] {
-				return k.enumeratorAt(id, &r, i)
+	for _, kind := range []int{kindEnum, kindEnum64} {
+		for _, id := range k.blob.kinds[kind] {
+			r := k.blob.at(id)
+			width := stride(&r)
+			for i := range r.length {
+				if k.blob.is(binary.LittleEndian.Uint32(r.body[i*width:]), name) {
+					return k.enumeratorAt(id, &r, i)
+				}
 			}
 		}
 	}
@@ -82,10 +83,12 @@ func (k *Kernel) Enumerators(enum Type) []Enumerator {
 // AllEnumerators are the names of all enumerators. It looks at everything: it is for messages.
 func (k *Kernel) AllEnumerators() []string {
 	var names []string
-	for _, id := range k.blob.enums {
-		r := k.blob.at(id)
-		for i := range r.length {
-			names = append(names, k.blob.text(r.word(i*stride(&r)/4)))
+	for _, kind := range []int{kindEnum, kindEnum64} {
+		for _, id := range k.blob.kinds[kind] {
+			r := k.blob.at(id)
+			for i := range r.length {
+				names = append(names, k.blob.text(r.word(i*stride(&r)/4)))
+			}
 		}
 	}
 	return names

@@ -131,9 +131,14 @@ func (k *Kernel) Structs() []string {
 }
 
 func (k *Kernel) each(kinds uint32, visit func(name string)) {
-	for id, offset := range k.blob.names {
-		if offset != 0 && kinds>>k.blob.at(uint32(id)).kind&1 != 0 {
-			visit(k.blob.text(offset))
+	for kind := range uint32(kindEnd) {
+		if kinds>>kind&1 == 0 {
+			continue
+		}
+		for _, id := range k.blob.kinds[kind] {
+			if name := k.blob.text(k.blob.names[id]); name != "" {
+				visit(name)
+			}
 		}
 	}
 }

@@ -79,7 +79,6 @@ func (k *Kernel) fill(t *Type, id uint32, r *record) {
 		k.fillInt(t, r)
 	case kindEnum, kindEnum64:
 		t.Kind, t.Name, t.Size, t.Signed = Enum, k.blob.text(r.name), int(r.size), r.flag
-		t.Signed = t.Signed || r.kind == kindEnum && k.negative(r)
 	case kindPointer:
 		t.Kind, t.Size, t.of = Pointer, 8, r.size
 		k.tags(t)
@@ -114,16 +113,6 @@ func (k *Kernel) fillInt(t *Type, r *record) {
 	case t.Size > 8 || t.Size&(t.Size-1) != 0 || t.Size == 0:
 		t.Kind = Other
 	}
-}
-
-// negative tells whether an enumeration has a value below zero: compilers did not always say that it is signed.
-func (k *Kernel) negative(r *record) bool {
-	for i := range r.length {
-		if int32(r.word(2*i+1)) < 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // tags reads what stands between a pointer and what it points to.
