@@ -8,7 +8,9 @@ var (
 	standing = []*view{currentTaskView, packetView, addrView, socketView}
 )
 
-func allViews() []*view { return append(append([]*view{}, callable...), append(standing, addr6View, fullView)...) }
+func allViews() []*view {
+	return append(append([]*view{}, callable...), append(standing, addr6View, fullView)...)
+}
 
 func callableView(name string) *view {
 	for _, v := range callable {
