@@ -43,6 +43,7 @@ var samples = map[string]struct{ sample, prefix string }{
 	"tcp_state":    {"TCP_ESTABLISHED", "TCP_"},
 	"tcp_ca_state": {"TCP_CA_Open", "TCP_CA_"},
 	"sock_type":    {"SOCK_STREAM", "SOCK_"},
+	"softirq":      {"NET_RX_SOFTIRQ", ""},
 }
 
 // family notes the names of a family of numbers, and returns its name.

@@ -58,6 +58,8 @@ func (a *argument) refine() {
 		a.enum = "tcp_state"
 	case "nud_state":
 		a.enum = "neighbour_state"
+	case "vec_nr":
+		a.enum = "softirq"
 	case "family":
 		a.enum = "address_family"
 	case "sport", "dport":

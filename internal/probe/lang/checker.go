@@ -4,6 +4,7 @@ package lang
 
 import (
 	"fmt"
+	"strings"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -37,6 +38,18 @@ func (c *checker) problem(e ast.Expr, message, hint string) *Problem {
 
 func (c *checker) problemf(e ast.Expr, format string, args ...any) *Problem {
 	return c.problem(e, fmt.Sprintf(format, args...), "")
+}
+
+// field narrows a problem of x.name down to the name.
+func (c *checker) field(e ast.Expr, name string, p *Problem) *Problem {
+	if c.inside == nil && e.Kind() == ast.SelectKind && p.To-len(name) >= p.From {
+		moved := p.To - len(name) - p.From
+		p.From += moved
+		if p.Line > 0 && !strings.Contains(p.Source, "\n") {
+			p.Column += moved
+		}
+	}
+	return p
 }
 
 // missing is a problem of what another kernel or another hook may have: has() asks for that.

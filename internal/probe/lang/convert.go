@@ -19,6 +19,15 @@ func (c *checker) has(e ast.Expr, arguments []ast.Expr) (value, *Problem) {
 	}
 	asking := *c
 	asking.asking = true
+	root := arguments[0]
+	for root.Kind() == ast.SelectKind {
+		root = root.AsSelect().Operand()
+	}
+	if root != arguments[0] && c.inside == nil {
+		if _, problem := asking.value(root); problem != nil && root.AsIdent() != "start" {
+			return value{}, problem
+		}
+	}
 	_, problem := asking.value(arguments[0])
 	if problem != nil && !problem.missing {
 		return value{}, problem

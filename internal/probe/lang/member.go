@@ -38,7 +38,7 @@ func (c *checker) member(e ast.Expr, v value, name string) (value, *Problem) {
 		}
 		return c.memberAt(e, at, name)
 	}
-	return v, c.problem(e, fmt.Sprintf("%s has no member %s", article(&v), name), "")
+	return v, c.field(e, name, c.problem(e, fmt.Sprintf("%s has no member %s", article(&v), name), ""))
 }
 
 // follow is the struct that a pointer points to, if a probe may look into it.
@@ -49,6 +49,9 @@ func (c *checker) follow(e ast.Expr, v value, name string) (value, *Problem) {
 	}
 	if problem := c.allowed(e, v.kernel, name); problem != nil {
 		return v, problem
+	}
+	if v.kernel.Size == 0 {
+		return v, c.missing(e, fmt.Sprintf("this kernel's types do not tell what is in struct %s", v.kernel.Name), "")
 	}
 	at := value{form: place, kernel: v.kernel, base: v.expr, path: v.kernel.Name}
 	if v.expr.Op == ir.OpAddress {
@@ -64,7 +67,8 @@ func (c *checker) memberAt(e ast.Expr, v value, name string) (value, *Problem) {
 	}
 	m, ok := c.kernel.Member(v.kernel, name)
 	if !ok {
-		return v, c.missing(e, fmt.Sprintf("no field %s in %s", name, structName(v.kernel)), c.elsewhere(v.kernel, name))
+		problem := c.missing(e, fmt.Sprintf("no field %s in %s", name, structName(v.kernel)), c.elsewhere(v.kernel, name))
+		return v, c.field(e, name, problem)
 	}
 	if problem := c.allowedMember(e, v.kernel, name, m.Type); problem != nil {
 		return v, problem

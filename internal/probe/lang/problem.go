@@ -67,5 +67,22 @@ func lineOf(text string, from, to int) (line string, start, end int) {
 	for last < len(characters) && characters[last] != '\n' {
 		last++
 	}
-	return strings.ReplaceAll(string(characters[first:last]), "\t", " "), from - first, min(max(to, from), last) - first
+	to = min(max(to, from), last)
+	before, after := "", ""
+	if last-first > shownLimit {
+		// A window of the line in which what is meant begins.
+		if from-first > shownLimit/2 {
+			first, before = from-shownLimit/2, "…"
+		}
+		if last-first > shownLimit {
+			last, after = first+shownLimit, "…"
+		}
+		to = min(to, last)
+	}
+	line = before + strings.ReplaceAll(string(characters[first:last]), "\t", " ") + after
+	shift := len([]rune(before)) - first
+	return line, from + shift, to + shift
 }
+
+// shownLimit is how many characters of a line are shown.
+const shownLimit = 160

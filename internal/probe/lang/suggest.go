@@ -123,6 +123,9 @@ func (c *checker) unknown(e ast.Expr, name string) *Problem {
 	if site.hook.Kind == ir.Kretprobe && c.isArgument(name) {
 		return c.problem(e, fmt.Sprintf("%s is known at the call, not at the return", name), "pair: {start: {call: "+site.hook.Target+"}, keep: {…}}, or fexit")
 	}
+	if where, ok := elsewhereKnown[name]; ok {
+		return c.missing(e, fmt.Sprintf("there is no %s here", name), where)
+	}
 	own := append(site.names(), builtinNames()...)
 	names := near(name, own)
 	if len(names) == 0 && name == strings.ToUpper(name) {
@@ -130,9 +133,25 @@ func (c *checker) unknown(e ast.Expr, name string) *Problem {
 	}
 	hint := "there is " + strings.Join(names, ", ")
 	if len(names) == 0 {
-		hint = fmt.Sprintf("%s at %s: %s", "there are", site.hook.Target, strings.Join(append(site.names(), "task", "owner", "now", "cpu", "pid", "tid", "comm"), ", "))
+		hint = fmt.Sprintf("at %s there are %s", site.shown(), strings.Join(append(site.names(), "task", "owner", "now", "cpu", "pid", "tid", "comm"), ", "))
 	}
 	return c.missing(e, "there is no "+name+" here", hint)
+}
+
+// elsewhereKnown are names that only some kinds of hooks have.
+var elsewhereKnown = map[string]string{
+	"packet": "packet is known in tcx and in cgroup ingress and egress; elsewhere skb(skb) looks at one",
+	"ctx":    "ctx is known in cgroup hooks of connect, bind, sendmsg and the like",
+	"ret":    "ret is known where a function returns: {return: …}, fexit, kretprobe, uretprobe",
+	"start":  "start.NAME is known at the end of a pair",
+}
+
+// shown names a hook for messages.
+func (s *site) shown() string {
+	if s.hook.Target == "" {
+		return kindNames[s.hook.Kind]
+	}
+	return s.hook.Target
 }
 
 func (c *checker) isArgument(name string) bool {

@@ -75,16 +75,19 @@ func (t *text) syntax(e *common.Error) *Problem {
 		from = min(from+1, len(characters))
 	}
 	from += max(0, e.Location.Column())
+	all := []rune(t.written.Text)
 	message := strings.TrimPrefix(e.Message, "Syntax error: ")
 	hint := ""
 	switch {
+	case message == "unexpected token after expression" && (from >= len(all) || all[from] != '='):
+		message = "the expression ends before this"
 	case strings.Contains(message, "single '&'"):
 		message, hint = "there is no operator &", "&& joins conditions, bitAnd(a, b) joins bits"
 	case strings.Contains(message, "single '|'"):
 		message, hint = "there is no operator |", "|| joins conditions, bitOr(a, b) joins bits"
 	case strings.Contains(message, "'<EOF>'"):
 		message = "the expression ends where something is missing"
-	case strings.Contains(message, "single '='"), strings.Contains(message, "'='"):
+	case from < len(all) && all[from] == '=' && (from+1 == len(all) || all[from+1] != '='):
 		message, hint = "there is no operator =", "== compares"
 	case strings.Contains(message, "invalid int literal"):
 		message, hint = "the number does not fit 64 signed bits", "write unsigned numbers with a u: 18446744073709551615u"

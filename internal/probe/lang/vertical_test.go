@@ -13,8 +13,6 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/probe/types"
 )
 
-func written(text string) spec.Expression { return spec.Expression{Text: text, Field: "spec.test"} }
-
 func slowHandshakes() *spec.Probe {
 	return &spec.Probe{
 		Name:  "slow-handshakes",
@@ -39,7 +37,7 @@ func runningKernel(t testing.TB) Target {
 }
 
 func TestCompile_resolvesAWholeProbe(t *testing.T) {
-	p, err := Compile(slowHandshakes(), runningKernel(t))
+	p, err := Compile(slowHandshakes(), testTarget(t))
 	require.NoError(t, err)
 	require.Len(t, p.Hooks, 1)
 	require.Equal(t, ir.BTFTracepoint, p.Hooks[0].Kind)

@@ -112,7 +112,8 @@ func (c *checker) viewField(e ast.Expr, v value, name string) (value, *Problem) 
 		}
 	}
 	if f == nil {
-		return v, c.problem(e, fmt.Sprintf("%s has no field %s", v.view.shown(), name), c.viewHint(v.view, name))
+		problem := c.problem(e, fmt.Sprintf("%s has no field %s", v.view.shown(), name), c.viewHint(v.view, name))
+		return v, c.field(e, name, problem)
 	}
 	found, problem := c.internalText(e, v.view, *v.self, f.text)
 	if problem != nil {
@@ -163,7 +164,7 @@ func (c *checker) viewCall(e ast.Expr, v *view, arguments []ast.Expr) (value, *P
 // look takes a pointer for what a view looks at.
 func (c *checker) look(e ast.Expr, v *view, given value) (value, *Problem) {
 	if !given.pointer() {
-		return given, c.problem(e, fmt.Sprintf("%s looks at a pointer, not at %s", v.name, article(&given)), c.pointerHint(v))
+		return given, c.problem(e, fmt.Sprintf("%s looks at a pointer, not at %s", v.name, article(&given)), v.name+"("+c.pointerHint(v)+")")
 	}
 	whole, ok := c.kernel.Struct(v.of)
 	if !ok {
