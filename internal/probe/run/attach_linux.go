@@ -59,9 +59,9 @@ func attachKind(hook *ir.Hook, program *ebpf.Program) (link.Link, error) {
 		}
 		return link.Tracepoint(category, name, program, nil)
 	case ir.Kprobe:
-		return link.Kprobe(hook.Target, program, nil)
+		return kprobes(link.Kprobe(hook.Target, program, nil))
 	case ir.Kretprobe:
-		return link.Kretprobe(hook.Target, program, nil)
+		return kprobes(link.Kretprobe(hook.Target, program, nil))
 	case ir.Uprobe, ir.Uretprobe:
 		return attachUser(hook, program)
 	case ir.TCX:
@@ -70,6 +70,14 @@ func attachKind(hook *ir.Hook, program *ebpf.Program) (link.Link, error) {
 		return attachCgroup(hook, program)
 	}
 	return nil, fmt.Errorf("a hook of kind %s cannot be attached", hook.Kind)
+}
+
+// kprobes says plainly that a kernel has none.
+func kprobes(attached link.Link, err error) (link.Link, error) {
+	if errors.Is(err, os.ErrNotExist) && strings.Contains(err.Error(), "kprobe_events") {
+		return nil, fmt.Errorf("this kernel was built without kprobes: %w", ebpf.ErrNotSupported)
+	}
+	return attached, err
 }
 
 func attachUser(hook *ir.Hook, program *ebpf.Program) (link.Link, error) {

@@ -33,6 +33,11 @@ func compile(t testing.TB, body string) Config {
 	testkit.RequireRoot(t)
 	target, err := thisHost()
 	require.NoError(t, err)
+	return compileFor(t, target, body)
+}
+
+func compileFor(t testing.TB, target probe.Target, body string) Config {
+	t.Helper()
 	document := "apiVersion: aeolus.io/v1alpha1\nkind: Probe\nmetadata: {name: test}\nspec:\n" + body
 	compiled, err := probe.Compile([]byte(document), target)
 	require.NoError(t, err)

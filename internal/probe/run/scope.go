@@ -146,7 +146,8 @@ func (w *wanted) choose(residents []local.Resident) Members {
 			}
 		}
 	}
-	if w.onlyNetNS() {
+	// Programs ask for the namespace as well as for the owner.
+	if w.NetNS != "" && (w.onlyNetNS() || len(m.Owners) > 0) {
 		if number := OwnerNumber(model.Owner{Kind: model.OwnerNetNS, ID: uint64(w.inode)}); !slices.Contains(m.Owners, number) {
 			m.Owners, kinds[model.OwnerNetNS] = append(m.Owners, number), true
 		}
