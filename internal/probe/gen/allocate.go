@@ -61,7 +61,7 @@ func (c *code) spill(v register, tiny map[register]bool) {
 	old := c.list
 	c.list = make([]instruction, 0, len(old)+16)
 	for _, i := range old {
-		c.from, c.what = i.from, i.what
+		c.from, c.what, c.rare = i.from, i.what, i.rare
 		s.rewrite(i)
 	}
 }

@@ -48,11 +48,14 @@ type instruction struct {
 	// slot is what off, or imm where slotAddress is set, counts from.
 	slot        *slot
 	slotAddress bool
-	// arguments of a call are in R1 and up; touches are the slots that it reads or writes.
+	// arguments of a call are in R1 and up; table is the map among them, touches are the slots that it reads or writes.
 	arguments int
+	table     string
 	touches   []*slot
 	from      *ir.Expr
 	what      string
+	// rare instructions are not run by a usual match: the predicted cost leaves them out.
+	rare bool
 }
 
 // code collects instructions.
@@ -60,9 +63,10 @@ type code struct {
 	list   []instruction
 	values register
 	labels label
-	// from and what are written to the instructions that follow.
+	// from, what and rare are written to the instructions that follow.
 	from *ir.Expr
 	what string
+	rare bool
 }
 
 func newCode() code { return code{values: firstVirtual, labels: 1} }
@@ -78,7 +82,7 @@ func (c *code) label() label {
 }
 
 func (c *code) add(i instruction) {
-	i.from, i.what = c.from, c.what
+	i.from, i.what, i.rare = c.from, c.what, c.rare
 	c.list = append(c.list, i)
 }
 
@@ -209,14 +213,16 @@ func byPointer(base register, off int) argument {
 
 // call calls a helper; its result is in R0 until the next one.
 func (c *code) call(helper asm.BuiltinFunc, arguments ...argument) {
-	var touches []*slot
+	made := instruction{code: helper.Call().OpCode, dst: none, src: none, imm: helper.Call().Constant, arguments: len(arguments)}
 	for i, a := range arguments {
 		if s := a(c, register(1+i)); s != nil {
-			touches = append(touches, s)
+			made.touches = append(made.touches, s)
+		}
+		if last := &c.list[len(c.list)-1]; last.pseudo == asm.PseudoMapFD {
+			made.table = last.reference
 		}
 	}
-	call := helper.Call()
-	c.add(instruction{code: call.OpCode, dst: none, src: none, imm: call.Constant, arguments: len(arguments), touches: touches})
+	c.add(made)
 }
 
 // called is call, with the result in a value of its own.

@@ -66,20 +66,21 @@ func (b *builder) beginMeter(index int) {
 	rest := b.fresh(inRegister(runs))
 	b.aluImm(asm.And, rest, timedOneIn-1)
 	b.jumpIfImm(asm.JNE, rest, 0, untimed)
-	b.what = whatTimed
+	b.what, b.rare = "timed run", true
 	now := b.called(asm.FnKtimeGetNs)
 	b.storeSlot(b.began, 0, now, asm.DWord)
+	b.rare = false
 	b.place(untimed)
 }
 
 // end is what every program does last: the losses, the meter, the verdict.
 func (b *builder) end(index int, verdict int32) {
-	b.from, b.what = nil, "losses"
+	b.from, b.what, b.rare = nil, "losses", true
 	if !b.dead {
 		b.jump(b.ends.out)
 	}
 	b.countLosses()
-	b.what = "meter"
+	b.what, b.rare = "meter", false
 	b.place(b.ends.out)
 	b.endMeter(index)
 	b.place(b.ends.bare)
@@ -118,15 +119,12 @@ func (b *builder) countLosses() {
 	b.place(missing)
 }
 
-// whatTimed marks what one run in 256 does.
-const whatTimed = "timed run"
-
 // endMeter adds the time of a run that is timed, and takes it from the budget: over it, the probe is off from the next run on.
 func (b *builder) endMeter(index int) {
 	began := b.value()
 	b.loadSlot(began, b.began, 0, asm.DWord)
 	b.jumpIfImm(asm.JEq, began, 0, b.ends.bare)
-	b.what = whatTimed
+	b.what, b.rare = "timed run", true
 	now := b.called(asm.FnKtimeGetNs)
 	took, capped := b.fresh(inRegister(now)), b.label()
 	b.alu(asm.Sub, took, began)
@@ -147,6 +145,7 @@ func (b *builder) endMeter(index int) {
 		b.store(meter, 8*off, sum, asm.DWord)
 	}
 	b.spend(took, now)
+	b.rare = false
 }
 
 // spend is the bucket of nanoseconds: one word, the instant at which it will be full again. See bpf/bucket.h.

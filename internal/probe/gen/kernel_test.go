@@ -87,6 +87,9 @@ func (r running) rows(t *testing.T) []ir.Row {
 		key    []byte
 		values [][]byte
 	)
+	if r.Maps[gen.MapRows] == nil {
+		return []ir.Row{}
+	}
 	entries := r.Maps[gen.MapRows].Iterate()
 	for entries.Next(&key, &values) {
 		row, err := r.object.Layout.Row(key, values...)

@@ -209,3 +209,41 @@ func TestPairs(t *testing.T) {
 		{start: true, arguments: []uint64{7, 1}}, {start: true, arguments: []uint64{4, 2}}, {arguments: []uint64{4, 9}},
 	})
 }
+
+// TestWithoutMeasures only emits.
+func TestWithoutMeasures(t *testing.T) {
+	testkit.RequireRoot(t)
+	probe := measured(ir.Int, 1)
+	probe.Emit = []ir.Field{{Name: "value", Type: typeOf(ir.Int)}}
+	probe.Hooks[0].Emit = []*ir.Expr{probe.Hooks[0].Measures[2]}
+	probe.Measures, probe.Hooks[0].Measures = nil, nil
+	replay(t, probe, modern, []step{{arguments: []uint64{1, 4}}, {arguments: []uint64{1, 5}}})
+}
+
+// TestWindows lets windows end, and has each answer once.
+func TestWindows(t *testing.T) {
+	testkit.RequireRoot(t)
+	for _, features := range []gen.Features{{}, modern} {
+		probe := measured(ir.Int, 1)
+		count := &ir.Expr{Op: ir.OpMeasured, Type: typeOf(ir.Uint), Const: 0}
+		probe.Trigger = &ir.Trigger{When: op(ir.OpGe, ir.Bool, count, number(ir.Uint, 3)), Within: 200 * time.Millisecond, Measures: []int{0, 2}}
+		probe.Hooks[0].Target = "quiet"
+		r := load1(t, probe, features)
+		run := func(times int) {
+			for range times {
+				_, err := r.Programs["hook0"].Run(&ebpf.RunOptions{Context: make([]byte, 96)})
+				require.NoError(t, err)
+			}
+		}
+		run(10)
+		require.Equal(t, []uint64{3, 0}, r.events(t, 1)[0].Measured)
+		time.Sleep(250 * time.Millisecond)
+		run(2)
+		time.Sleep(250 * time.Millisecond)
+		run(4)
+		event := r.events(t, 1)[0]
+		require.True(t, event.Triggered)
+		require.Equal(t, []uint64{3, 0}, event.Measured)
+		require.Zero(t, r.losses(t))
+	}
+}

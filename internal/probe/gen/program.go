@@ -54,10 +54,12 @@ func (b *builder) hookProgram(index, hook int) {
 	}
 	b.condition("where", b.hook.Where)
 	match := b.evaluate()
-	row := b.row(match.key)
-	for i := range b.probe.Measures {
-		b.what = "measure " + b.probe.Measures[i].Name
-		b.measure(i, row, match.measures[i])
+	if len(b.probe.Measures) > 0 {
+		row := b.row(match.key)
+		for i := range b.probe.Measures {
+			b.what = "measure " + b.probe.Measures[i].Name
+			b.measure(i, row, match.measures[i])
+		}
 	}
 	switch {
 	case b.probe.Trigger != nil:
@@ -171,7 +173,7 @@ func (b *builder) row(key *slot) register {
 	b.call(asm.FnMapLookupElem, byMap(MapRows), bySlot(key, 0))
 	b.move(row, 0)
 	b.jumpIfImm(asm.JNE, row, 0, found)
-	b.what = whatRare
+	b.what, b.rare = "new key", true
 	b.call(asm.FnMapUpdateElem, byMap(MapRows), bySlot(key, 0), byMapValue(MapBlank, 0), byNumber(updateNoExist))
 	b.call(asm.FnMapLookupElem, byMap(MapRows), bySlot(key, 0))
 	b.move(row, 0)
@@ -181,12 +183,10 @@ func (b *builder) row(key *slot) register {
 	}
 	b.lose(ir.KeysFull)
 	b.onlyRow(row, MapOther)
+	b.rare = false
 	b.place(found)
 	return row
 }
-
-// whatRare marks instructions that a usual match does not run: the predicted cost leaves them out.
-const whatRare = "new key"
 
 // updateNoExist is BPF_NOEXIST.
 const updateNoExist = 1

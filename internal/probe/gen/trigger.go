@@ -68,10 +68,11 @@ func (b *builder) trigger(match taken, hook int) {
 	} else {
 		b.store(window, windowAnswered, one, asm.DWord)
 	}
-	b.what = "emitted value"
+	b.what, b.rare = "emitted value", true
 	match.emit = b.emitted()
 	b.what = "event"
 	b.event(match, hook, values)
+	b.rare = false
 }
 
 // window finds or makes the window of a key. A row "other" has none.
@@ -88,13 +89,12 @@ func (b *builder) window(key *slot) register {
 	b.call(asm.FnMapLookupElem, byMap(MapWindows), bySlot(key, 0))
 	b.move(window, 0)
 	b.jumpIfImm(asm.JNE, window, 0, found)
-	before := b.what
-	b.what = whatRare
+	b.rare = true
 	b.call(asm.FnMapUpdateElem, byMap(MapWindows), bySlot(key, 0), byMapValue(MapBlank, 0), byNumber(updateNoExist))
 	b.call(asm.FnMapLookupElem, byMap(MapWindows), bySlot(key, 0))
 	b.move(window, 0)
 	b.jumpIfImm(asm.JEq, window, 0, b.ending(ir.KeysFull))
-	b.what = before
+	b.rare = false
 	b.place(found)
 	return window
 }
