@@ -87,7 +87,7 @@ func evaluator(e *ir.Expr, options Options) (*evaluating, error) {
 func (b *evaluating) evaluateInto(e *ir.Expr) {
 	b.fail = b.label()
 	out := b.label()
-	b.oneNow()
+	b.nowFor([]*ir.Expr{e})
 	if e.Type.Kind.Scalar() {
 		b.store(b.result, 8, b.reg(b.scalar(e)), asm.DWord)
 	} else {

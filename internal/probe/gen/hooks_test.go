@@ -3,11 +3,14 @@
 package gen_test
 
 import (
+	"io"
+	"net"
 	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
 	"github.com/stretchr/testify/require"
 
 	"github.com/aeolus-ebpf/aeolus/internal/kernel/meter"
@@ -101,6 +104,33 @@ func TestHooks(t *testing.T) {
 			load1(t, simple(c.hook, c.key), gen.Features{})
 		})
 	}
+}
+
+// TestWalk counts the listening sockets of a port by an iterator, whose last run has no socket.
+func TestWalk(t *testing.T) {
+	testkit.RequireRoot(t)
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	sk := &ir.Expr{Op: ir.OpContext, Type: directTo("sock_common"), Load: ir.Load{Offset: 8, Size: 8}}
+	probe := simple(ir.Hook{Kind: ir.Iterator, Target: "tcp"}, load(typeOf(ir.Int), sk, ir.Load{Offset: socketNum, Size: 2}))
+	r := load1(t, probe, modern)
+	iterator, err := link.AttachIter(link.IterOptions{Program: r.Programs["hook0"]})
+	require.NoError(t, err)
+	defer iterator.Close()
+	walk, err := iterator.Open()
+	require.NoError(t, err)
+	_, err = io.ReadAll(walk)
+	require.NoError(t, err)
+	require.NoError(t, walk.Close())
+	count := uint64(0)
+	for _, row := range r.rows(t) {
+		if row.Keys[0].Number == uint64(listener.Addr().(*net.TCPAddr).Port) {
+			count = row.Measures[0].Number
+		}
+	}
+	require.EqualValues(t, 1, count)
+	require.Zero(t, r.losses(t)[ir.ReadFailed])
 }
 
 // TestAround loads what does not come from the context.

@@ -15,7 +15,6 @@ const pairHeader = 8
 func (b *builder) startProgram(index int) {
 	pair := b.probe.Pair
 	b.begin(index, b.probe.SampleOneIn)
-	b.oneNow()
 	b.condition("guard", b.hook.Guard)
 	b.condition("where", b.hook.Where)
 	key := b.pairKey()
@@ -45,6 +44,7 @@ func (b *builder) pairKey() *slot {
 		return b.newSlot(8, nil)
 	}
 	key := b.newSlot(b.probe.Pair.Key.Width(), b.hook.PairKey)
+	b.nowFor([]*ir.Expr{b.hook.PairKey})
 	b.storeField(key, 0, b.probe.Pair.Key, b.hook.PairKey)
 	return key
 }
@@ -63,9 +63,9 @@ func (b *builder) storeField(into *slot, off int, t ir.Type, e *ir.Expr) {
 func (b *builder) takePair() {
 	key := b.pairKey()
 	b.what = "start of the pair"
-	now := b.reg(b.now())
 	kept := b.called(asm.FnMapLookupElem, byMap(MapPairs), bySlot(key, 0))
 	b.jumpIfImm(asm.JEq, kept, 0, b.ending(ir.PairsMissing))
+	now := b.reg(b.now())
 	since := b.value()
 	b.load(since, kept, 0, asm.DWord)
 	b.loadKept(kept)

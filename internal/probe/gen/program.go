@@ -47,7 +47,7 @@ func (b *builder) hookProgram(index, hook int) {
 		sample = 0
 	}
 	b.begin(index, sample)
-	b.oneNow()
+	b.skipEnd()
 	b.condition("guard", b.hook.Guard)
 	if b.probe.Pair != nil {
 		b.takePair()
@@ -71,21 +71,34 @@ func (b *builder) hookProgram(index, hook int) {
 	b.end(index, verdict(b.hook))
 }
 
-// oneNow asks for the time at once where an expression wants it: asked for in two branches, it would have two answers.
-func (b *builder) oneNow() {
+// nowFor asks for the time where an expression is going to: asked for in two branches, it would have two answers.
+func (b *builder) nowFor(lists ...[]*ir.Expr) {
 	asked := false
-	for _, root := range roots(b.probe, b.hook) {
-		root.Walk(func(e *ir.Expr) { asked = asked || e.Op == ir.OpNow || e.Op == ir.OpElapsed })
+	for _, list := range lists {
+		for _, root := range list {
+			root.Walk(func(e *ir.Expr) { asked = asked || e.Op == ir.OpNow })
+		}
 	}
 	if asked {
 		b.now()
 	}
 }
 
+// skipEnd ends the last run of a walk, which has no object: nothing is wrong with it.
+func (b *builder) skipEnd() {
+	if b.hook.Kind != ir.Iterator {
+		return
+	}
+	walked := b.value()
+	b.load(walked, b.context, 8, asm.DWord)
+	b.jumpIfImm(asm.JEq, walked, 0, b.ends.out)
+}
+
 // condition ends the run where it does not hold.
 func (b *builder) condition(what string, e *ir.Expr) {
 	if e != nil {
 		b.what = what
+		b.nowFor([]*ir.Expr{e})
 		b.jumpUnless(e, b.ends.out)
 	}
 }
@@ -94,6 +107,7 @@ func (b *builder) condition(what string, e *ir.Expr) {
 func (b *builder) evaluate() taken {
 	var match taken
 	b.what = "key"
+	b.nowFor(b.hook.Keys, b.hook.Measures, b.hook.Emit)
 	if len(b.probe.Keys) > 0 {
 		match.key = b.newSlot(keyBytes(b.probe.Keys), widest(b.hook.Keys))
 		off := 0

@@ -158,11 +158,16 @@ func (b *builder) swap(e *ir.Expr, r register, size int) {
 	b.add(instruction{code: made.OpCode, dst: r, src: none, imm: made.Constant})
 }
 
+// extensions are moves that widen by the sign.
+var extensions = map[int]asm.ALUOp{8: asm.MovSX8, 16: asm.MovSX16, 32: asm.MovSX32}
+
 // widen makes 64 bits of the lower ones.
 func (b *builder) widen(r register, bits int, signed bool) {
 	switch {
 	case bits >= 64:
 		return
+	case signed && b.features.SignedOps && extensions[bits] != 0:
+		b.alu(extensions[bits], r, r)
 	case signed:
 		b.aluImm(asm.LSh, r, int32(64-bits))
 		b.aluImm(asm.ArSh, r, int32(64-bits))
