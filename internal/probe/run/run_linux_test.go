@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/aeolus-ebpf/aeolus/internal/probe"
+	"github.com/aeolus-ebpf/aeolus/internal/probe/gen"
 	"github.com/aeolus-ebpf/aeolus/internal/probe/ir"
 	"github.com/aeolus-ebpf/aeolus/internal/testkit"
 )
@@ -124,4 +125,11 @@ func TestCountsByKey(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(after.Rows), 1)
 	require.Equal(t, Closed, p.Status().State)
+}
+
+func generate(t testing.TB, resolved *ir.Probe, config Config) *gen.Object {
+	t.Helper()
+	object, err := gen.Generate(resolved, config.Target.Gen)
+	require.NoError(t, err)
+	return object
 }
