@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -27,6 +28,8 @@ func Compile(document []byte, target Target) (*Compiled, error) {
 	if err != nil {
 		return nil, err
 	}
+	asked := map[ir.HookKind]bool{}
+	target.Lang.Supports = remember(target.Lang.Supports, asked)
 	resolved, err := lang.Compile(written, target.Lang)
 	if err != nil {
 		return nil, err
@@ -35,7 +38,7 @@ func Compile(document []byte, target Target) (*Compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Compiled{Document: document, Written: written, Resolved: resolved, Object: object, Hash: target.hash(document)}, nil
+	return &Compiled{Document: document, Written: written, Resolved: resolved, Object: object, Hash: target.hash(document, asked)}, nil
 }
 
 // fewestEntries is to how few entries maps are lowered where the budget is short.
@@ -67,8 +70,19 @@ func generate(written *spec.Probe, resolved *ir.Probe, options gen.Options) (*ge
 	return nil, first
 }
 
+// remember notes what was answered about each kind of hook. Only what was asked has had a part in the instructions, and asking
+// may mean to try it.
+func remember(supports func(ir.HookKind) bool, asked map[ir.HookKind]bool) func(ir.HookKind) bool {
+	return func(kind ir.HookKind) bool {
+		if _, known := asked[kind]; !known {
+			asked[kind] = supports == nil || supports(kind)
+		}
+		return asked[kind]
+	}
+}
+
 // hash is over all that the instructions follow from.
-func (t *Target) hash(document []byte) string {
+func (t *Target) hash(document []byte, asked map[ir.HookKind]bool) string {
 	sum := sha256.New()
 	write := func(part string) { fmt.Fprintf(sum, "%d:%s\n", len(part), part) }
 	write(string(document))
@@ -76,8 +90,8 @@ func (t *Target) hash(document []byte) string {
 		write(t.Lang.Kernel.Hash())
 	}
 	write(fmt.Sprintf("compiler %d of %s, %s, v1 hierarchy %d, raw %t, %d processors", CompilerVersion, version.String(), t.Lang.Arch, t.Lang.Cgroup1Index, t.Lang.Raw, t.Gen.CPUs))
-	for kind := ir.HookInvalid + 1; kind <= ir.Iterator; kind++ {
-		write(fmt.Sprintf("%s %t", kind, t.Lang.Supports == nil || t.Lang.Supports(kind)))
+	for _, kind := range slices.Sorted(maps.Keys(asked)) {
+		write(fmt.Sprintf("%s %t", kind, asked[kind]))
 	}
 	for _, line := range features(t.Gen.Features) {
 		write(line)
