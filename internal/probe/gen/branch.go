@@ -30,6 +30,28 @@ func (b *builder) jumpIf(e *ir.Expr, want bool, target label) {
 	b.learnScalar(e, constantOperand(truthOf(!want)))
 }
 
+// supposing makes jumps with the facts that hold if they are taken: there, e is known.
+func (b *builder) supposing(e *ir.Expr, truth bool, jump func()) {
+	before := b.facts
+	b.learnScalar(e, constantOperand(truthOf(truth)))
+	if e.Op == ir.OpEq || e.Op == ir.OpNe {
+		b.learnNotNull(e, truth)
+	}
+	jump()
+	b.facts = before
+}
+
+// learnNotNull takes note of a comparison with null.
+func (b *builder) learnNotNull(e *ir.Expr, truth bool) {
+	n, ok := constantOf(e.Args[1])
+	if !ok || n != 0 || e.Args[0].Type.Kind != ir.Pointer || (e.Op == ir.OpNe) != truth {
+		return
+	}
+	if root, off := b.origin(e.Args[0]); off == 0 {
+		b.learn(fact{expr: root, kind: isNotNull})
+	}
+}
+
 func (b *builder) jumpOnTruth(o operand, want bool, target label) {
 	if o.constant() {
 		if (o.imm != 0) == want {
@@ -117,7 +139,10 @@ func (b *builder) compare(e *ir.Expr, want bool, target label) {
 		op = opposite[op]
 	}
 	x, y := b.scalar(e.Args[0]), b.scalar(e.Args[1])
-	b.jumpCompare(op, e.Args[0].Type.Kind.Signed(), x, y, target)
+	b.supposing(e, want, func() { b.jumpCompare(op, e.Args[0].Type.Kind.Signed(), x, y, target) })
+	if e.Op == ir.OpEq || e.Op == ir.OpNe {
+		b.learnNotNull(e, !want)
+	}
 }
 
 func (b *builder) jumpCompare(op ir.Op, signed bool, x, y operand, target label) {

@@ -45,7 +45,7 @@ func Evaluate(e *ir.Expr, memory int, options Options) (*Evaluation, error) {
 		return nil, err
 	}
 	b.setMapValue(b.result, MapResult, 0)
-	b.evaluateInto(e)
+	b.evaluateInto(b.expr)
 	made, err := b.finish()
 	if err != nil {
 		return nil, fmt.Errorf("generating an evaluation: %w", err)
@@ -69,19 +69,21 @@ func Evaluate(e *ir.Expr, memory int, options Options) (*Evaluation, error) {
 type evaluating struct {
 	*builder
 	result register
+	expr   *ir.Expr
 }
 
 func evaluator(e *ir.Expr, options Options) (*evaluating, error) {
 	if e == nil || e.Type.Kind == ir.Invalid {
 		return nil, fmt.Errorf("generating an evaluation: no expression")
 	}
+	e = newInterner().expr(e)
 	hook := &ir.Hook{Kind: ir.RawTracepoint, Emit: []*ir.Expr{e}}
 	b := &builder{code: newCode(), probe: &ir.Probe{}, hook: hook, features: options.Features, sets: &sets{}, planted: true,
 		joins: map[label]*fact{}}
 	b.loads = findBlocks(b, []*ir.Expr{e})
 	b.context = b.value()
 	b.move(b.context, 1)
-	return &evaluating{builder: b, result: b.value()}, nil
+	return &evaluating{builder: b, result: b.value(), expr: e}, nil
 }
 
 func (b *evaluating) evaluateInto(e *ir.Expr) {

@@ -33,9 +33,11 @@ func Generate(probe *ir.Probe, options Options) (*Object, error) {
 	if err := g.programs(); err != nil {
 		return nil, fmt.Errorf("generating %s: %w", probe.Name, err)
 	}
-	maps, err := mapsOf(probe, len(g.object.Programs), g.used, &g.sets, options.CPUs)
-	if err != nil {
-		return nil, fmt.Errorf("generating %s: %w", probe.Name, err)
+	maps, first := mapsOf(probe, len(g.object.Programs), g.used, &g.sets, options.CPUs)
+	for err := first; err != nil; maps, err = mapsOf(probe, len(g.object.Programs), g.used, &g.sets, options.CPUs) {
+		if options.Lower == nil || !options.Lower(probe) {
+			return nil, fmt.Errorf("generating %s: %w", probe.Name, first)
+		}
 	}
 	g.object.Spec.Maps, g.object.Maps = maps.specs, maps.list
 	g.object.Layout = &Layout{probe: probe}
@@ -64,8 +66,15 @@ func (g *generator) programs() error {
 }
 
 func newBuilder(probe *ir.Probe, hook *ir.Hook, features Features, sets *sets) *builder {
-	b := &builder{code: newCode(), probe: probe, hook: hook, features: features, sets: sets, joins: map[label]*fact{}}
-	b.loads = findBlocks(b, roots(probe, hook))
+	shared := newInterner()
+	if probe.Trigger != nil {
+		copied, trigger := *probe, *probe.Trigger
+		trigger.When = shared.expr(trigger.When)
+		copied.Trigger = &trigger
+		probe = &copied
+	}
+	b := &builder{code: newCode(), probe: probe, hook: shared.hook(hook), features: features, sets: sets, joins: map[label]*fact{}}
+	b.loads = findBlocks(b, roots(probe, b.hook))
 	return b
 }
 

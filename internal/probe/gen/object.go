@@ -30,6 +30,8 @@ type Options struct {
 	Features Features
 	// CPUs is how many processors the kernel keeps room for: what per-CPU maps are multiplied by. 0 stands for 1.
 	CPUs int
+	// Lower is asked when the maps take more than the budget: it lowers the probe's entries, or tells that they stay. It may be nil.
+	Lower func(probe *ir.Probe) bool
 }
 
 // Object is a probe as the kernel takes it.

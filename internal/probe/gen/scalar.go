@@ -48,13 +48,11 @@ func (b *builder) compute(e *ir.Expr) operand {
 		return b.divide(e)
 	case ir.OpShl, ir.OpShr:
 		return b.shift(e)
-	case ir.OpCond:
+	case ir.OpCond, ir.OpTry:
 		return b.choice(e)
 	case ir.OpGuard:
 		b.jumpUnless(e.Args[0], b.fail)
 		return b.scalar(e.Args[1])
-	case ir.OpTry:
-		return b.try(e)
 	}
 	b.refuse(e, "no program is known for this")
 	return constantOperand(0)
@@ -72,29 +70,38 @@ func (b *builder) truth(e *ir.Expr) operand {
 	return inRegister(result)
 }
 
+// choice is of OpCond and OpTry: a register that each branch writes.
 func (b *builder) choice(e *ir.Expr) operand {
-	result, otherwise, end := b.value(), b.label(), b.label()
-	b.jumpIf(e.Args[0], false, otherwise)
-	b.assign(result, b.scalar(e.Args[1]))
-	b.jump(end)
-	b.place(otherwise)
-	b.assign(result, b.scalar(e.Args[2]))
-	b.place(end)
+	result := b.value()
+	b.chooseInto(result, e)
 	return inRegister(result)
 }
 
-// try evaluates the first operand with a failure of its own.
-func (b *builder) try(e *ir.Expr) operand {
-	result, failed, end := b.value(), b.label(), b.label()
-	outer := b.fail
-	b.fail = failed
-	b.assign(result, b.scalar(e.Args[0]))
+// into evaluates an expression into a register; a choice within a choice needs no other.
+func (b *builder) into(result register, e *ir.Expr) {
+	if _, constant := constantOf(e); !constant && b.known(e, isScalar) == nil && (e.Op == ir.OpCond || e.Op == ir.OpTry) {
+		defer b.at(e)()
+		b.chooseInto(result, e)
+		return
+	}
+	b.assign(result, b.scalar(e))
+}
+
+func (b *builder) chooseInto(result register, e *ir.Expr) {
+	otherwise, end := b.label(), b.label()
+	outer, first, second := b.fail, e.Args[0], e.Args[1]
+	if e.Op == ir.OpCond {
+		first, second = e.Args[1], e.Args[2]
+		b.jumpIf(e.Args[0], false, otherwise)
+	} else {
+		b.fail = otherwise
+	}
+	b.into(result, first)
 	b.fail = outer
 	b.jump(end)
-	b.place(failed)
-	b.assign(result, b.scalar(e.Args[1]))
+	b.place(otherwise)
+	b.into(result, second)
 	b.place(end)
-	return inRegister(result)
 }
 
 func (b *builder) arithmetic(e *ir.Expr) operand {
