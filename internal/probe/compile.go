@@ -5,7 +5,6 @@ package probe
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -34,7 +33,9 @@ func Compile(document []byte, target Target) (*Compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	object, err := generate(written, resolved, target.Gen)
+	options := target.Gen
+	options.Lower = lower(written)
+	object, err := gen.Generate(resolved, options)
 	if err != nil {
 		return nil, err
 	}
@@ -42,32 +43,25 @@ func Compile(document []byte, target Target) (*Compiled, error) {
 }
 
 // fewestEntries is to how few entries maps are lowered where the budget is short.
-const fewestEntries = 64
+const fewestEntries = 8
 
-// generate makes the object. Where it takes more memory than the budget has, and nobody has said how many entries there
-// should be, it makes do with fewer.
-func generate(written *spec.Probe, resolved *ir.Probe, options gen.Options) (*gen.Object, error) {
-	object, first := gen.Generate(resolved, options)
-	for err := first; errors.Is(err, gen.ErrBounds); object, err = gen.Generate(resolved, options) {
-		fewer := false
-		lower := func(entries *int, written bool) {
-			if !written && *entries/2 >= fewestEntries {
+// lower makes do with fewer entries where a probe takes more memory than its budget, and nobody has said how many there should
+// be. The programs are the same then.
+func lower(written *spec.Probe) func(*ir.Probe) bool {
+	return func(resolved *ir.Probe) bool {
+		lowered := false
+		halve := func(entries *int, fixed bool) {
+			if !fixed && *entries/2 >= fewestEntries {
 				*entries /= 2
-				fewer = true
+				lowered = true
 			}
 		}
-		lower(&resolved.Entries, written.EntriesWritten || len(written.By) == 0)
 		if resolved.Pair != nil && resolved.Pair.Entries > resolved.Entries {
-			lower(&resolved.Pair.Entries, written.Pair.EntriesWritten)
+			halve(&resolved.Pair.Entries, written.Pair.EntriesWritten)
 		}
-		if !fewer {
-			return nil, first
-		}
+		halve(&resolved.Entries, written.EntriesWritten || len(written.By) == 0)
+		return lowered
 	}
-	if object != nil {
-		return object, nil
-	}
-	return nil, first
 }
 
 // remember notes what was answered about each kind of hook. Only what was asked has had a part in the instructions, and asking

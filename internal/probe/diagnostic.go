@@ -4,7 +4,9 @@ package probe
 
 import (
 	"errors"
+	"strings"
 
+	"github.com/aeolus-ebpf/aeolus/internal/probe/gen"
 	"github.com/aeolus-ebpf/aeolus/internal/probe/lang"
 	"github.com/aeolus-ebpf/aeolus/internal/probe/spec"
 )
@@ -60,13 +62,22 @@ func Diagnose(document []byte, err error) []Diagnostic {
 		}
 		return found
 	}
-	return []Diagnostic{{Rule: RuleBounds, Message: err.Error()}}
+	return []Diagnostic{{Rule: RuleBounds, Message: bound(err)}}
+}
+
+// bound is what is too large, without what was being done.
+func bound(err error) string {
+	text := err.Error()
+	if at := strings.Index(text, gen.ErrBounds.Error()); at >= 0 && errors.Is(err, gen.ErrBounds) {
+		return text[at:]
+	}
+	return text
 }
 
 // located finds the characters that are meant in the document: an expression may be folded or quoted there.
 func located(document []byte, p lang.Problem) Diagnostic {
 	d := Diagnostic{
-		Line: p.Line, Column: p.Column, EndLine: p.Line, EndColumn: p.Column, Field: p.Field, Rule: RuleMeaning,
+		Line: p.Line, Column: p.Column, EndLine: p.Line, EndColumn: p.Column + 1, Field: p.Field, Rule: RuleMeaning,
 		Message: p.Message, Hint: p.Hint, Expression: p.Source, From: p.From, To: p.To,
 	}
 	written, err := spec.Parse(document)

@@ -38,8 +38,12 @@ func Locate(document []byte, e Expression, offset int) (line, column int) {
 	text := []rune(e.Text)
 	at := []rune(strings.TrimSuffix(lines[line-1], "\r"))
 	position := column - 1
+	quote := quoteOf(e, lines)
 	for i := 0; i < offset && i < len(text); i++ {
-		if unicode.IsSpace(text[i]) {
+		switch {
+		case quote == '"' && position < len(at) && at[position] == '\\':
+			position += escapeLength(at[position:])
+		case unicode.IsSpace(text[i]):
 			// Blanks may have been more, or the end of a line.
 			for position < len(at) && unicode.IsSpace(at[position]) {
 				position++
@@ -54,20 +58,36 @@ func Locate(document []byte, e Expression, offset int) (line, column int) {
 					position++
 				}
 			}
-			continue
-		}
-		if position < len(at) && at[position] == '\\' && text[i] != '\\' {
-			position++
-		} else if position+1 < len(at) && text[i] == '\'' && at[position] == '\'' && at[position+1] == '\'' && quoted(e, lines) {
+		case quote == '\'' && text[i] == '\'':
+			position += 2
+		default:
 			position++
 		}
-		position++
 	}
 	return line, position + 1
 }
 
-// quoted tells whether an expression stands in single quotes.
-func quoted(e Expression, lines []string) bool {
+// quoteOf is the quote in which an expression stands; 0 for none.
+func quoteOf(e Expression, lines []string) rune {
 	line := []rune(lines[e.Line-1])
-	return e.Column >= 2 && e.Column-2 < len(line) && line[e.Column-2] == '\''
+	if e.Column < 2 || e.Column-2 >= len(line) || !strings.ContainsRune(`'"`, line[e.Column-2]) {
+		return 0
+	}
+	return line[e.Column-2]
+}
+
+// escapeLength is how many characters an escape of a text in double quotes takes.
+func escapeLength(text []rune) int {
+	if len(text) < 2 {
+		return len(text)
+	}
+	switch text[1] {
+	case 'x':
+		return 4
+	case 'u':
+		return 6
+	case 'U':
+		return 10
+	}
+	return 2
 }

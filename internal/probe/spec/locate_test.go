@@ -22,6 +22,7 @@ func TestLocate(t *testing.T) {
 		">\n    a == 1 &&\n    b == 2 && TARGET",
 		"a == 1 &&\n    b ==   2 && TARGET",
 		"'a == 1 &&\n    b == ''x'' && TARGET'",
+		`"a == 1 &&\n b == '\u00e9\x41' && TARGET"`,
 		"süß == 'ö' && TARGET",
 		"a == ''    && TARGET # x",
 	} {

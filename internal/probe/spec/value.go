@@ -87,7 +87,8 @@ func (r *reader) wrong(node *yaml.Node, path, hint, format string, args ...any) 
 		}
 	}
 	r.problems = append(r.problems, Problem{
-		Field: path, Line: node.Line, Column: node.Column, Length: max(length, 1), Message: fmt.Sprintf(format, args...), Hint: hint,
+		Field: clip(path, longestTold), Line: node.Line, Column: node.Column, Length: max(length, 1),
+		Message: clip(fmt.Sprintf(format, args...), longestTold), Hint: clip(hint, longestTold),
 	})
 }
 
@@ -131,11 +132,18 @@ func describe(node *yaml.Node) string {
 	if node.Tag == tagNothing {
 		return "nothing"
 	}
-	text := node.Value
-	if utf8.RuneCountInString(text) > 40 {
-		text = string([]rune(text)[:40]) + "…"
+	return fmt.Sprintf("%q", clip(node.Value, 40))
+}
+
+// longestTold is how many characters of a message are told: names in it may be as long as the document.
+const longestTold = 512
+
+// clip shortens a text to so many characters.
+func clip(text string, longest int) string {
+	if utf8.RuneCountInString(text) <= longest {
+		return text
 	}
-	return fmt.Sprintf("%q", text)
+	return string([]rune(text)[:longest]) + "…"
 }
 
 func (r *reader) takeScalar(v *value, s *shape) {
