@@ -35,6 +35,10 @@ var hookFeatures = map[ir.HookKind]string{
 // Host finds out what this host can do. Kinds of hooks are tried when they are first asked for; answers are remembered for as
 // long as the process lives.
 func Host(ctx context.Context, config HostConfig) (probe.Target, error) {
+	var decoding sync.WaitGroup
+	defer decoding.Wait()
+	// The library that loads programs decodes the types for itself: at the same time, since both take a while.
+	decoding.Go(func() { _, _ = load.Types().Kernel() })
 	kernel, err := types.Load()
 	if err != nil {
 		return probe.Target{}, fmt.Errorf("%w: probes need a kernel that was built with CONFIG_DEBUG_INFO_BTF", err)
@@ -79,6 +83,8 @@ func (h *host) features(context.Context) gen.Features {
 		feature.TypedTask: &f.TaskPointer, feature.ReadOnlyCast: &readOnly,
 	}
 	var trying sync.WaitGroup
+	// Every compilation asks for the hash of the types.
+	trying.Go(func() { h.kernel.Hash() })
 	for name, has := range trials {
 		trying.Go(func() { *has = h.try(name).Verdict == feature.Yes })
 	}
