@@ -188,7 +188,7 @@ func (c *compiler) iterator(s *site) *Problem {
 		a := argument{name: name, typ: m.Type, offset: m.Offset}
 		s.arguments = append(s.arguments, a)
 		if strings.HasSuffix(name, "_sk") || name == "sk_common" {
-			a.name = "sk"
+			a.name, a.path = "sk", name
 			s.arguments = append(s.arguments, a)
 		}
 	}

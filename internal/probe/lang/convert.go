@@ -23,8 +23,8 @@ func (c *checker) has(e ast.Expr, arguments []ast.Expr) (value, *Problem) {
 	for root.Kind() == ast.SelectKind {
 		root = root.AsSelect().Operand()
 	}
-	if root != arguments[0] && c.inside == nil {
-		if _, problem := asking.value(root); problem != nil && root.AsIdent() != "start" {
+	if root != arguments[0] && root.Kind() == ast.IdentKind && root.AsIdent() != "start" && c.inside == nil {
+		if _, problem := asking.value(root); problem != nil {
 			return value{}, problem
 		}
 	}

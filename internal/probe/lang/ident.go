@@ -3,6 +3,7 @@
 package lang
 
 import (
+	"cmp"
 	"fmt"
 
 	"cel.dev/cel-go/common/ast"
@@ -51,7 +52,7 @@ func (c *checker) argument(e ast.Expr, a argument) (value, *Problem) {
 	if a.text {
 		return c.recordText(e, a)
 	}
-	at := value{form: place, kernel: a.typ, offset: a.offset, path: a.name}
+	at := value{form: place, kernel: a.typ, offset: a.offset, path: cmp.Or(a.path, a.name)}
 	v, problem := c.read(e, at, 0, 0)
 	if problem != nil {
 		return v, problem

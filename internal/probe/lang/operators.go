@@ -148,7 +148,7 @@ func (c *checker) unsigned(e ast.Expr, v value) value {
 func (c *checker) adapt(e ast.Expr, x, other *value) {
 	switch {
 	case x.form == null && other.pointer():
-		*x = value{expr: c.number(e, ir.Type{Kind: ir.Pointer, Struct: other.expr.Type.Struct}, 0), kernel: other.kernel}
+		*x = value{expr: c.number(e, other.expr.Type, 0), kernel: other.kernel}
 	case !x.literal || !x.constant() || other.form != plain:
 	case x.kind() == ir.Int && other.kind() == ir.Uint && int64(x.expr.Const) >= 0:
 		*x = value{expr: c.number(e, ir.Type{Kind: ir.Uint}, x.expr.Const), literal: true}

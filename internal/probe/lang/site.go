@@ -22,6 +22,8 @@ type site struct {
 // argument is one name that a hook has.
 type argument struct {
 	name string
+	// path is the name that explanations show, if it is another one.
+	path string
 	typ  types.Type
 	// offset in the context.
 	offset int

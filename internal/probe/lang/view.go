@@ -25,7 +25,7 @@ type view struct {
 	fields []field
 }
 
-// field is one field of a view.
+// field is one field of a view; without an about, it is for the view's other fields alone.
 type field struct {
 	name, text, about string
 	// hint and enum say how the number is shown.
@@ -79,6 +79,9 @@ func (v *view) field(name string) *field {
 func (v *view) fieldNames() []string {
 	names := make([]string, 0, len(v.fields))
 	for i := range v.fields {
+		if v.fields[i].about == "" {
+			continue
+		}
 		names = append(names, v.fields[i].name)
 	}
 	return names
@@ -106,6 +109,9 @@ func (c *checker) internalText(e ast.Expr, v *view, self value, written string) 
 // viewField is a field of a view.
 func (c *checker) viewField(e ast.Expr, v value, name string) (value, *Problem) {
 	f := v.view.field(name)
+	if f != nil && f.about == "" && c.inside == nil {
+		f = nil
+	}
 	if f == nil && v.self.form == place {
 		if _, ok := c.kernel.Member(v.self.kernel, name); ok {
 			return c.memberAt(e, *v.self, name)
