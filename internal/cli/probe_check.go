@@ -54,7 +54,7 @@ wrong. With -o json each problem is an object with its place in the document, fo
 }
 
 func (a *app) checkProbes(ctx context.Context, documents []probeDocument, kernel *probeKernel, raw bool, f format) error {
-	target, about, err := kernel.target(ctx, raw)
+	target, about, err := kernel.target(ctx, a.Root, raw)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ member of which struct, the maps and their bytes, what a run is predicted to cos
 }
 
 func (a *app) explainProbe(ctx context.Context, document probeDocument, kernel *probeKernel, raw bool, f format) error {
-	target, about, err := kernel.target(ctx, raw)
+	target, about, err := kernel.target(ctx, a.Root, raw)
 	if err != nil {
 		return err
 	}

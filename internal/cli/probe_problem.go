@@ -133,7 +133,10 @@ func (e *excerpt) render(colour bool) string {
 	to := min(max(e.to, from+1), max(len(line), from+1))
 	before, dots := 0, ""
 	if len(line) > widestExcerpt && to > widestExcerpt-8 {
-		before, dots = max(min(from-widestExcerpt/3, len(line)-widestExcerpt), 0), "…"
+		before = max(min(from-widestExcerpt/3, len(line)-widestExcerpt), 0)
+	}
+	if before > 0 {
+		dots = "…"
 	}
 	end := min(before+widestExcerpt, len(line))
 	shown := dots + table.Clean(string(line[before:end]))

@@ -27,11 +27,11 @@ func (k *probeKernel) flag(cmd *cobra.Command) {
 
 // target is what probes are compiled for, and in words how much is known of it. Whoever may load programs asks the kernel what
 // it can do; others go by the names in its types.
-func (k *probeKernel) target(ctx context.Context, raw bool) (probe.Target, string, error) {
+func (k *probeKernel) target(ctx context.Context, root, raw bool) (probe.Target, string, error) {
 	if k.btf != "" {
 		return openTarget(k.btf, raw)
 	}
-	if runtime.GOOS == "linux" && os.Geteuid() == 0 {
+	if runtime.GOOS == "linux" && root {
 		if target, err := proberun.Host(ctx, proberun.HostConfig{Raw: raw}); err == nil {
 			return target, "this kernel, " + kernelRelease(), nil
 		}
