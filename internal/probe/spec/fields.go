@@ -129,7 +129,7 @@ func budgetShape() *shape {
 const (
 	functions   = `[A-Za-z_][A-Za-z0-9_.]*`
 	tracepoints = `[a-z0-9_-]+/[A-Za-z0-9_]+`
-	symbols     = `/[^:\x00-\x1f]+:[A-Za-z_][A-Za-z0-9_.$@/()*]*`
+	symbols     = `/[^:\x00-\x1f]+:[A-Za-z_][^:\x00-\x20]*`
 )
 
 // hookKinds are the ways to look, in the order in which they are told; those of several words come last.
