@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/aeolus-ebpf/aeolus/internal/probe"
+	"github.com/aeolus-ebpf/aeolus/internal/probe/spec"
 	"github.com/aeolus-ebpf/aeolus/internal/table"
 )
 
@@ -89,11 +90,11 @@ func excerptOf(document probeDocument, p probe.Diagnostic) excerpt {
 		}
 		return lineOf(p.Expression, p.From, p.To)
 	}
-	lines := strings.Split(string(document.text), "\n")
+	lines := spec.Lines(document.text)
 	if p.Line < 1 || p.Line > len(lines) {
 		return excerpt{}
 	}
-	e := excerpt{number: fmt.Sprint(p.Line), line: strings.TrimRight(lines[p.Line-1], "\r"), from: p.Column - 1, to: p.Column}
+	e := excerpt{number: fmt.Sprint(p.Line), line: lines[p.Line-1], from: p.Column - 1, to: p.Column}
 	if p.Column < 1 {
 		e.from, e.to = 0, 0
 		return e

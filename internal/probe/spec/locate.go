@@ -9,6 +9,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// breaks are what YAML ends a line with.
+var breaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+
+// Lines are the lines of a document, as YAML counts them.
+func Lines(document []byte) []string {
+	return strings.Split(breaks.Replace(string(document)), "\n")
+}
+
 // begin is where the first character of a scalar stands: behind its quote, or in the line after a | or >.
 func begin(node *yaml.Node, lines []string) (line, column int) {
 	line, column = node.Line, node.Column
@@ -30,13 +38,13 @@ func begin(node *yaml.Node, lines []string) (line, column int) {
 // Locate is where in its document the character offset (from 0) of an expression stands. It follows lines that YAML has
 // folded, and quotes that are written twice.
 func Locate(document []byte, e Expression, offset int) (line, column int) {
-	lines := strings.Split(string(document), "\n")
+	lines := Lines(document)
 	line, column = e.Line, e.Column
 	if line < 1 || line > len(lines) {
 		return line, column
 	}
 	text := []rune(e.Text)
-	at := []rune(strings.TrimSuffix(lines[line-1], "\r"))
+	at := []rune(lines[line-1])
 	position := column - 1
 	quote := quoteOf(e, lines)
 	for i := 0; i < offset && i < len(text); i++ {
@@ -53,7 +61,7 @@ func Locate(document []byte, e Expression, offset int) (line, column int) {
 			}
 			for position >= len(at) && line < len(lines) {
 				line++
-				at, position = []rune(strings.TrimSuffix(lines[line-1], "\r")), 0
+				at, position = []rune(lines[line-1]), 0
 				for position < len(at) && unicode.IsSpace(at[position]) {
 					position++
 				}

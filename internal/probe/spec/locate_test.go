@@ -25,13 +25,14 @@ func TestLocate(t *testing.T) {
 		`"a == 1 &&\n b == '\u00e9\x41' && TARGET"`,
 		"süß == 'ö' && TARGET",
 		"a == ''    && TARGET # x",
+		"a == 1 && \r\n    TARGET", "a == 1 &&\u2028    TARGET",
 	} {
-		document := strings.ReplaceAll(with("  hook: {event: x}\n  measure: {n: count()}\n  where: "+where+"\n"), "\r", "")
+		document := with("  hook: {event: x}\n  measure: {n: count()}\n  where: " + where + "\n")
 		p, err := Parse([]byte(document))
 		require.NoError(t, err, where)
 		offset := len([]rune(p.Where.Text[:strings.Index(p.Where.Text, "TARGET")]))
 		line, column := Locate([]byte(document), p.Where, offset)
-		lines := strings.Split(document, "\n")
+		lines := Lines([]byte(document))
 		require.LessOrEqual(t, line, len(lines), where)
 		at := []rune(lines[line-1])
 		require.LessOrEqual(t, column-1, len(at), where)

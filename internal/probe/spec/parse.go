@@ -23,7 +23,7 @@ func Parse(text []byte) (*Probe, error) {
 	if len(problems) > 0 {
 		return nil, problems.orNil()
 	}
-	r := &reader{root: document(), lines: strings.Split(string(text), "\n")}
+	r := &reader{root: document(), lines: Lines(text)}
 	read := r.take(root, r.root, "")
 	if err := r.problems.orNil(); err != nil {
 		return nil, err

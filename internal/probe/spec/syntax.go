@@ -18,7 +18,7 @@ func syntax(err error, text []byte) Problem {
 		return Problem{Message: "this is not YAML: " + err.Error()}
 	}
 	problem := Problem{Message: "this is not YAML: " + found[2]}
-	lines := strings.Split(string(text), "\n")
+	lines := Lines(text)
 	if n, err := strconv.Atoi(found[1]); err == nil && n >= 1 && n <= len(lines) {
 		problem.Line = n
 	}
