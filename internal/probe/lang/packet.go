@@ -133,6 +133,8 @@ var packetPointerView = &view{
 			text: "peek(at(tcphdr, self.head, guard(l4 == IPPROTO_TCP, transport)), 13)",
 		},
 		{name: "tcp_seq", text: "at(tcphdr, self.head, guard(l4 == IPPROTO_TCP, transport)).seq", about: "TCP's sequence number"},
+		{name: "smac", text: "mac(" + ethHeader + ".h_source)", about: "the sender's hardware address; fails where there is none"},
+		{name: "dmac", text: "mac(" + ethHeader + ".h_dest)", about: "the receiver's hardware address; fails where there is none"},
 		{name: "owner", text: ownerPacket, hint: ir.Owner, about: "who holds its socket, else its interface's network namespace"},
 	},
 }
@@ -140,6 +142,7 @@ var packetPointerView = &view{
 // Headers of a packet in the kernel.
 const (
 	ip4Header = "at(iphdr, self.head, network)"
+	ethHeader = "at(ethhdr, self.head, guard(self.mac_header < 0xffff && self.mac_header < self.network_header, self.mac_header))"
 	ip6Header = "at(ipv6hdr, self.head, network)"
 	ipVersion = "bitShiftRight(peek(" + ip4Header + ", 0), 4)"
 )
