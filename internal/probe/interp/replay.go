@@ -25,9 +25,18 @@ type Replay struct {
 	now    Sighting
 }
 
+// hookKey tells hooks apart; the same hook may be there several times.
 type hookKey struct {
 	name  string
 	start bool
+	nth   int
+}
+
+// key is that of the next hook with a name.
+func (h hookKey) key(met map[hookKey]int) hookKey {
+	met[h]++
+	h.nth = met[h]
+	return h
 }
 
 // NewReplay looks the probe's hooks up in the recording. An error tells that it has none of one.
@@ -35,9 +44,10 @@ func NewReplay(probe *ir.Probe, recording *Recording) (*Replay, error) {
 	r := &Replay{recording: recording, keys: newKeys()}
 	r.Machine = New(probe, World{Leaf: r.leaf, Running: func() Running { return Running{Now: r.now.Now, CPU: r.now.CPU} }})
 	want := map[hookKey]int{}
+	met := map[hookKey]int{}
 	names := func(hooks []ir.Hook, start bool) {
 		for i := range hooks {
-			want[hookKey{hookName(&hooks[i]), start}] = i
+			want[hookKey{name: hookName(&hooks[i]), start: start}.key(met)] = i
 		}
 	}
 	names(probe.Hooks, false)
@@ -45,8 +55,9 @@ func NewReplay(probe *ir.Probe, recording *Recording) (*Replay, error) {
 		names(probe.Pair.Starts, true)
 	}
 	have := map[hookKey]bool{}
+	met = map[hookKey]int{}
 	for _, hook := range recording.header.Hooks {
-		name := hookKey{hook.Hook, hook.Start}
+		name := hookKey{name: hook.Hook, start: hook.Start}.key(met)
 		index, ok := want[name]
 		if !ok {
 			index = -1
