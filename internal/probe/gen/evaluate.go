@@ -76,6 +76,9 @@ func evaluator(e *ir.Expr, options Options) (*evaluating, error) {
 	if e == nil || e.Type.Kind == ir.Invalid {
 		return nil, fmt.Errorf("generating an evaluation: no expression")
 	}
+	if err := (&validator{depths: map[*ir.Expr]int{}}).expr(e); err != nil {
+		return nil, fmt.Errorf("generating an evaluation: %w", err)
+	}
 	e = newInterner().expr(e)
 	hook := &ir.Hook{Kind: ir.RawTracepoint, Emit: []*ir.Expr{e}}
 	b := &builder{code: newCode(), probe: &ir.Probe{}, hook: hook, features: options.Features, sets: &sets{}, planted: true,

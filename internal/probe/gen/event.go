@@ -17,8 +17,6 @@ const (
 	eventHeader    = 16
 	// maxEvent bounds a record.
 	maxEvent = 512
-	// forceWakeup is BPF_RB_FORCE_WAKEUP.
-	forceWakeup = 2
 )
 
 func eventBytes(probe *ir.Probe) int {
@@ -63,7 +61,8 @@ func (b *builder) event(match taken, hook int, measured []operand) {
 			put(b.word(value.wide, k))
 		}
 	}
-	b.call(asm.FnRingbufSubmit, byValue(record), byNumber(forceWakeup))
+	// The kernel wakes the reader if it waits, and does not where it is still reading: then it will see this one.
+	b.call(asm.FnRingbufSubmit, byValue(record), byNumber(0))
 }
 
 // takeToken is the bucket in front of the ring: see bpf/bucket.h.

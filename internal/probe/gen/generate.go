@@ -28,6 +28,9 @@ func Generate(probe *ir.Probe, options Options) (*Object, error) {
 	if len(probe.Hooks) == 0 {
 		return nil, fmt.Errorf("generating %s: no hooks", probe.Name)
 	}
+	if err := validate(probe); err != nil {
+		return nil, fmt.Errorf("generating %s: %w", probe.Name, err)
+	}
 	g := &generator{probe: probe, options: options, used: map[string]bool{},
 		object: &Object{Spec: &ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{}}, Sampled: sampled(probe)}}
 	if err := g.programs(); err != nil {

@@ -210,6 +210,22 @@ func TestPairs(t *testing.T) {
 	})
 }
 
+// TestSampledTrigger has a hook that is reached so often that one match in sixteen is counted for sixteen.
+func TestSampledTrigger(t *testing.T) {
+	testkit.RequireRoot(t)
+	probe := measured(ir.Int, 1)
+	count := &ir.Expr{Op: ir.OpMeasured, Type: typeOf(ir.Uint), Const: 0}
+	probe.Trigger = &ir.Trigger{When: op(ir.OpGe, ir.Bool, count, number(ir.Uint, 40)), Within: time.Hour, Measures: []int{0, 2}}
+	r := load1(t, probe, modern)
+	require.Equal(t, 16, r.object.Sampled)
+	for range 2000 {
+		_, err := r.Programs["hook0"].Run(&ebpf.RunOptions{Context: make([]byte, 96)})
+		require.NoError(t, err)
+	}
+	require.Equal(t, []uint64{48, 0}, r.events(t, 1)[0].Measured)
+	require.EqualValues(t, 2000, r.rows(t)[0].Measures[0].Number)
+}
+
 // TestWithoutMeasures only emits.
 func TestWithoutMeasures(t *testing.T) {
 	testkit.RequireRoot(t)

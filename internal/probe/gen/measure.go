@@ -86,14 +86,19 @@ func (b *builder) measure(i int, row register, value *measureValue) {
 	}
 }
 
-// atomically tells whether two programs may change one row of one processor at a time: two hooks may nest, and so may hooks that
-// the kernel does not keep from it.
+// atomically tells whether two programs may change one row of one processor at a time: two hooks may nest, and so may a hook
+// with itself where the kernel does not keep it from that. For tracepoints that read arguments it does since 6.1, which the
+// fourth instruction set (6.6) tells; for trampolines since 5.12, as the fetching atomics.
 func (b *builder) atomically() bool {
 	if len(b.probe.Hooks) > 1 {
 		return true
 	}
 	switch b.hook.Kind {
-	case ir.BTFTracepoint, ir.Tracepoint, ir.Entry, ir.Exit, ir.Iterator, ir.TCX:
+	case ir.BTFTracepoint, ir.RawTracepoint:
+		return !b.features.SignedOps
+	case ir.Entry, ir.Exit:
+		return !b.features.Atomics
+	case ir.Tracepoint, ir.Iterator, ir.TCX:
 		return false
 	}
 	return true
