@@ -25,7 +25,7 @@ func (c *compiler) tracepoint(s *site) *Problem {
 	if !ok {
 		return &Problem{
 			Message: fmt.Sprintf("this kernel has no tracepoint %s", s.hook.Target),
-			Hint:    nearest(s.hook.Target, c.kernel.Tracepoints()),
+			Hint:    nearest(s.hook.Target, c.all(c.kernel.Tracepoints)),
 		}
 	}
 	s.slots(arguments)
@@ -101,7 +101,7 @@ func (s *site) result(typ types.Type, offset int) {
 func (c *compiler) functionNamed(name string) (*types.Function, *Problem) {
 	f, ok := c.kernel.Function(name)
 	if !ok {
-		hint := nearest(name, c.kernel.Functions())
+		hint := nearest(name, c.all(c.kernel.Functions))
 		if hint == "" {
 			hint = "a function that the compiler put into its callers cannot be hooked, and modules' functions are not known"
 		}
@@ -177,7 +177,7 @@ func (c *compiler) iterator(s *site) *Problem {
 	if !ok {
 		return &Problem{
 			Message: fmt.Sprintf("this kernel has no iterator %s", s.hook.Target),
-			Hint:    nearest(s.hook.Target, c.kernel.Iterators()),
+			Hint:    nearest(s.hook.Target, c.all(c.kernel.Iterators)),
 		}
 	}
 	for _, name := range c.kernel.Members(context) {

@@ -23,6 +23,8 @@ type compiler struct {
 	pool     *pool
 	texts    map[spec.Expression]*text
 	problems Problems
+	// searches is how often all of the kernel's names of a kind were looked through for a suggestion.
+	searches int
 	// starts and ends are the hooks with the names that are known there; without a pair all are ends.
 	starts, ends []*site
 }

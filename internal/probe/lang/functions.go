@@ -91,7 +91,7 @@ func (c *checker) function(e ast.Expr) (value, *Problem) {
 func (c *checker) structCast(e ast.Expr, name string, arguments []ast.Expr) (value, *Problem) {
 	whole, ok := c.kernel.Struct(name)
 	if !ok {
-		return value{}, c.problem(e, fmt.Sprintf("this kernel has no struct %s", name), nearest(name, c.kernel.Structs()))
+		return value{}, c.problem(e, fmt.Sprintf("this kernel has no struct %s", name), nearest(name, c.all(c.kernel.Structs)))
 	}
 	if len(arguments) != 1 {
 		return value{}, c.problem(e, fmt.Sprintf("%s wants one pointer", name), name+"(p)")

@@ -2,15 +2,10 @@
 
 package lang
 
-import "fmt"
+import (
+	"fmt"
 
-// How many of each a probe may have.
-const (
-	hookLimit    = 16
-	keyLimit     = 8
-	measureLimit = 16
-	emitLimit    = 32
-	keepLimit    = 16
+	"github.com/aeolus-ebpf/aeolus/internal/probe/spec"
 )
 
 // limits tells what is too much, before any of it is looked at.
@@ -21,16 +16,16 @@ func (c *compiler) limits() {
 			c.report(&Problem{Field: field, Message: fmt.Sprintf("%d %s; %d are the most", have, what, most)})
 		}
 	}
-	few("spec.hooks", "hooks", len(p.Hooks), hookLimit)
-	few("spec.by", "keys", len(p.By), keyLimit)
-	few("spec.measure", "measures", len(p.Measure), measureLimit)
-	few("spec.emit", "values", len(p.Emit), emitLimit)
+	few("spec.hooks", "hooks", len(p.Hooks), spec.MostHooks)
+	few("spec.by", "keys", len(p.By), spec.MostBy)
+	few("spec.measure", "measures", len(p.Measure), spec.MostMeasures)
+	few("spec.emit", "values", len(p.Emit), spec.MostEmit)
 	if len(p.Hooks) == 0 {
 		c.report(&Problem{Field: "spec.hook", Message: "a hook is missing", Hint: "for instance {event: inet_sock_set_state}"})
 	}
 	if p.Pair != nil {
-		few("spec.pair.start.hooks", "hooks", len(p.Pair.Starts), hookLimit)
-		few("spec.pair.start.keep", "values", len(p.Pair.Keep), keepLimit)
+		few("spec.pair.start.hooks", "hooks", len(p.Pair.Starts), spec.MostHooks)
+		few("spec.pair.start.keep", "values", len(p.Pair.Keep), spec.MostKeep)
 		if len(p.Pair.Starts) == 0 {
 			c.report(&Problem{Field: "spec.pair.start", Message: "a hook is missing"})
 		}

@@ -196,7 +196,11 @@ func (c *checker) bounds(list ast.Expr, made *ir.Measure) *Problem {
 		}
 		c.adapt(element, &v, &like)
 		if !v.constant() || v.kind() != made.Type.Kind && (!v.numeric() || !like.numeric()) {
-			return c.problem(element, fmt.Sprintf("a bound is a constant of the same type: %s", article(&like)), "")
+			hint := ""
+			if like.kind() == ir.Duration {
+				hint = "[duration('1ms'), '10ms', '1s']"
+			}
+			return c.problem(element, fmt.Sprintf("a bound is a constant of the same type: %s", article(&like)), hint)
 		}
 		bound := int64(v.expr.Const)
 		if bound < 0 && v.kind() == ir.Uint {

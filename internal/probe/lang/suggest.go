@@ -103,8 +103,23 @@ func distance(a, b string, most int) int {
 	return last[len(b)]
 }
 
+// searchLimit bounds how often all of the kernel's names of a kind are looked through: that takes milliseconds.
+const searchLimit = 4
+
+// all are the kernel's names of a kind, for a suggestion; none if that was asked too often.
+func (c *compiler) all(names func() []string) []string {
+	if c.searches >= searchLimit {
+		return nil
+	}
+	c.searches++
+	return names()
+}
+
 // unknown is a name that nobody has.
 func (c *checker) unknown(e ast.Expr, name string) *Problem {
+	if c.asking {
+		return c.missing(e, "there is no "+name+" here", "")
+	}
 	site := c.site
 	if v := callableView(name); v != nil {
 		return c.problem(e, fmt.Sprintf("%s is a view: it looks at a pointer", name), name+"("+c.pointerHint(v)+")")
@@ -129,7 +144,7 @@ func (c *checker) unknown(e ast.Expr, name string) *Problem {
 	own := append(site.names(), builtinNames()...)
 	names := near(name, own)
 	if len(names) == 0 && name == strings.ToUpper(name) {
-		names = near(name, append(c.kernel.AllEnumerators(), keys(abi)...))
+		names = near(name, append(c.all(c.kernel.AllEnumerators), keys(abi)...))
 	}
 	hint := "there is " + strings.Join(names, ", ")
 	if len(names) == 0 {
@@ -175,7 +190,7 @@ func (c *checker) unknownFunction(e ast.Expr, name string) *Problem {
 	}
 	hint := nearest(name, names)
 	if hint == "" {
-		hint = nearest(name, c.kernel.Structs())
+		hint = nearest(name, c.all(c.kernel.Structs))
 	}
 	switch name {
 	case "matches", "contains", "endsWith":
@@ -188,6 +203,9 @@ func (c *checker) unknownFunction(e ast.Expr, name string) *Problem {
 
 // elsewhere says where a field is that a struct does not have, or that needs a permission: in views, or under a name like it.
 func (c *checker) elsewhere(t types.Type, name string) string {
+	if c.inside != nil || c.asking {
+		return ""
+	}
 	var found []string
 	for _, v := range callable {
 		if v.of != t.Name && !c.begins(t, v.of) && !slices.ContainsFunc(v.from, func(from string) bool { return c.begins(t, from) }) {
@@ -244,6 +262,9 @@ func (c *checker) viewOf(t types.Type) string {
 
 // viewHint says which fields a view has.
 func (c *checker) viewHint(v *view, name string) string {
+	if c.inside != nil || c.asking {
+		return ""
+	}
 	if hint := nearest(name, v.fieldNames()); hint != "" {
 		return hint
 	}

@@ -243,11 +243,10 @@ func (c *checker) upcast(e ast.Expr, given value, whole types.Type) value {
 func (c *checker) pathTo(t types.Type, name string) string {
 	path := t.Name
 	for range 8 {
-		members := c.kernel.Members(t)
-		if t.Name == name || len(members) == 0 {
+		first, ok := c.kernel.First(t)
+		if t.Name == name || !ok {
 			break
 		}
-		first, _ := c.kernel.Member(t, members[0])
 		path, t = path+"."+first.Name, first.Type
 	}
 	return path
@@ -262,11 +261,7 @@ func (c *checker) begins(t types.Type, name string) bool {
 		if t.Name == name {
 			return true
 		}
-		members := c.kernel.Members(t)
-		if len(members) == 0 {
-			return false
-		}
-		first, ok := c.kernel.Member(t, members[0])
+		first, ok := c.kernel.First(t)
 		if !ok || first.Offset != 0 {
 			return false
 		}

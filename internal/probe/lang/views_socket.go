@@ -16,16 +16,8 @@ var socketPointerView = &view{
 	fields: []field{
 		{name: "family", text: "self.skc_family", enum: "address_family", about: "AF_INET, AF_INET6, AF_UNIX, …"},
 		{name: "state", text: "self.skc_state", enum: "tcp_state", about: "TCP_ESTABLISHED, TCP_LISTEN, …; other protocols use some of them"},
-		{
-			name:  "saddr",
-			text:  "self.skc_family == AF_INET ? ip(self.skc_rcv_saddr) : guard(self.skc_family == AF_INET6, ip(self.skc_v6_rcv_saddr))",
-			about: "the local address",
-		},
-		{
-			name:  "daddr",
-			text:  "self.skc_family == AF_INET ? ip(self.skc_daddr) : guard(self.skc_family == AF_INET6, ip(self.skc_v6_daddr))",
-			about: "the peer's address",
-		},
+		{name: "saddr", text: addressOf("self.skc_rcv_saddr", "self.skc_v6_rcv_saddr"), about: "the local address"},
+		{name: "daddr", text: addressOf("self.skc_daddr", "self.skc_v6_daddr"), about: "the peer's address"},
 		{name: "sport", text: "self.skc_num", hint: ir.Port, about: "the local port"},
 		{name: "dport", text: "self.skc_dport", hint: ir.Port, about: "the peer's port"},
 		{name: "netns", text: "self.skc_net.net.ns.inum", about: "the network namespace's number, as lsns shows it"},
@@ -51,6 +43,12 @@ var socketPointerView = &view{
 		{name: "cgroup", text: socketCgroup + " != null ? " + socketCgroup + ".kn.id : 0u", about: "its v2 cgroup's number"},
 		{name: "owner", text: "ownerOf(self)", hint: ir.Owner, about: "who holds it; shown as a workload"},
 	},
+}
+
+// addressOf is the address of either version; a kernel may be built without the sixth.
+func addressOf(v4, v6 string) string {
+	return "has(" + v6 + ") ? (self.skc_family == AF_INET ? ip(" + v4 + ") : guard(self.skc_family == AF_INET6, ip(" + v6 + ")))" +
+		" : guard(self.skc_family == AF_INET, ip(" + v4 + "))"
 }
 
 // socketCgroup is a whole socket's v2 cgroup; before 5.15 it is in a word that v1 controllers use as well.

@@ -109,6 +109,15 @@ func (k *Kernel) placed(r *record, i int, name string) (Member, bool) {
 	return m, true
 }
 
+// First is the member that a struct begins with, if that has a name.
+func (k *Kernel) First(t Type) (Member, bool) {
+	r := k.blob.at(t.id)
+	if t.Kind != Struct && t.Kind != Union || r.kind != kindStruct && r.kind != kindUnion || r.length == 0 || k.blob.is(r.word(0), "") {
+		return Member{}, false
+	}
+	return k.placed(&r, 0, k.blob.text(r.word(0)))
+}
+
 // Members are the names of all members, through anonymous structs, in the order of the struct.
 func (k *Kernel) Members(t Type) []string {
 	if t.Kind != Struct && t.Kind != Union {
