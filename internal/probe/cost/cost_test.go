@@ -38,6 +38,8 @@ func TestOf(t *testing.T) {
 
 func TestCheapest(t *testing.T) {
 	require.Equal(t, ir.BTFTracepoint, Cheapest(ir.Tracepoint, ir.RawTracepoint, ir.BTFTracepoint))
+	require.Equal(t, ir.Entry, Cheapest(ir.Kprobe, ir.Entry))
+	require.Equal(t, ir.Exit, Cheapest(ir.Exit, ir.Kretprobe))
 	require.Equal(t, ir.Tracepoint, Cheapest(ir.Tracepoint, ir.HookInvalid), "what has not been measured comes last")
 	require.Equal(t, ir.HookInvalid, Cheapest())
 }
