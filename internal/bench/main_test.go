@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 			SenderCommand:     func(ctx context.Context, _ []string) error { return SenderMain(ctx, os.Stdin, os.Stdout) },
 			ControllerCommand: func(ctx context.Context, args []string) error { return ControllerMain(ctx, os.Stdin, os.Stdout, args) },
 			LoadsCommand:      func(ctx context.Context, args []string) error { return LoadsMain(ctx, os.Stdin, os.Stdout, args) },
+			AskCommand:        func(ctx context.Context, args []string) error { return AskMain(ctx, os.Stdin, os.Stdout, args) },
 			TrafficCommand:    func(ctx context.Context, args []string) error { return TrafficMain(ctx, os.Stdout, args) },
 		}[os.Args[1]]
 		if child != nil {

@@ -22,6 +22,7 @@ import (
 // packages are where the programs that benchmarks use come from, by Debian's names.
 var packages = map[string]string{
 	"wrk": "wrk", "nginx": "nginx", "iperf3": "iperf3", "ss": "iproute2", "conntrack": "conntrack", "nft": "nftables",
+	"bpftrace": "bpftrace", "clang-14": "clang-14",
 }
 
 // needPrograms checks that programs are there, and says which packages to install if not.

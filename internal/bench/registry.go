@@ -10,6 +10,7 @@ func All() []Bench {
 		ingest{},
 		overhead{},
 		polling{},
+		probes{},
 		query{},
 	}
 }

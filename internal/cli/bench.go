@@ -132,6 +132,16 @@ func (a *app) loadsCommand() *cobra.Command {
 	}
 }
 
+// askCommand is what runs a benchmark's probes.
+func (a *app) askCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: bench.AskCommand, Hidden: true, DisableFlagParsing: true, Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return bench.AskMain(cmd.Context(), a.In, a.Out, args)
+		},
+	}
+}
+
 // measuredCommand is a controller that is measured.
 func (a *app) measuredCommand() *cobra.Command {
 	return &cobra.Command{

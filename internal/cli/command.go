@@ -82,7 +82,7 @@ func (a *app) commands() []*cobra.Command {
 	}
 	all := in(groupLook, a.edgesCommand(), a.connectionsCommand(), a.eventsCommand(), a.anomaliesCommand(), a.rulesCommand(), a.probeCommand())
 	all = append(all, in(groupRun, a.upCommand(), a.agentCommand(), a.collectorCommand(), a.controllerCommand(), a.demoCommand(), a.benchCommand())...)
-	all = append(all, a.serviceCommand(), a.trafficCommand(), a.socketsCommand(), a.senderCommand(), a.loadsCommand(), a.measuredCommand())
+	all = append(all, a.serviceCommand(), a.trafficCommand(), a.socketsCommand(), a.senderCommand(), a.loadsCommand(), a.askCommand(), a.measuredCommand())
 	return append(all, in(groupOther, a.doctorCommand(), a.certificateCommand(), a.backupCommand(), a.restoreCommand(), a.versionCommand(), a.completionCommand())...)
 }
 

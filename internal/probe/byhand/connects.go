@@ -33,7 +33,7 @@ spec:
   by: [sock(sk).dport]
   measure: {connects: count()}
   emit: [sock(sk).daddr]
-  budget: {cpu: 100%%, events: 1000/s}
+  budget: {cpu: 25%%, events: 1000/s}
 `
 
 // Text asks it as a probe.

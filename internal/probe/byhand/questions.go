@@ -4,6 +4,7 @@ package byhand
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/aeolus-ebpf/aeolus/internal/probe/cost/measure"
 )
@@ -26,11 +27,11 @@ kind: Probe
 metadata: {name: %s}
 spec:
   hook: {tp_btf: %s}
-  budget: {cpu: 100%%, events: 1000000/s}
+  budget: {cpu: 25%%, events: 10000/s}
 %s`
 
 // Text is the question as a probe.
-func (q Question) Text() string { return fmt.Sprintf(header, q.program, q.Tracepoint, q.body) }
+func (q Question) Text() string { return fmt.Sprintf(header, strings.ReplaceAll(q.program, "_", "-"), q.Tracepoint, q.body) }
 
 // Questions are all of them.
 func Questions() []Question {
