@@ -25,7 +25,7 @@ func TestDrawn(t *testing.T) {
 		memory := &interp.Segments{}
 		memory.Put(region.Address, region.Bytes)
 		for range 10 {
-			drawer := &arbitrary.Drawer{Random: random, Shape: shape, Task: true}
+			drawer := &arbitrary.Drawer{Random: random, Shape: shape, Task: true, Try: true, User: 6}
 			e := drawer.Expr(drawer.Type(), 5)
 			e.Walk(func(part *ir.Expr) { seen[part.Op]++ })
 			_, err := interp.Evaluate(e, interp.World{Memory: memory}, arguments(random, region, shape))
@@ -39,8 +39,8 @@ func TestDrawn(t *testing.T) {
 	}
 	for op := ir.OpConst; op < ir.OpMeasured; op++ {
 		switch op {
-		case ir.OpUserString, ir.OpPacket, ir.OpRecord, ir.OpTask, ir.OpNow, ir.OpCPU, ir.OpCgroup, ir.OpElapsed, ir.OpKept, ir.OpStack,
-			ir.OpUserStack, ir.OpScoped, ir.OpTry:
+		case ir.OpPacket, ir.OpRecord, ir.OpTask, ir.OpNow, ir.OpCPU, ir.OpCgroup, ir.OpElapsed, ir.OpKept, ir.OpStack,
+			ir.OpUserStack, ir.OpScoped:
 		default:
 			require.Positive(t, seen[op], op)
 		}

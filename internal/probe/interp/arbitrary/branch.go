@@ -18,6 +18,10 @@ func (d *Drawer) branch(t ir.Type, depth int) *ir.Expr {
 		return &ir.Expr{Op: ir.OpCond, Args: []*ir.Expr{d.Expr(boolean, depth), d.Expr(t, depth), d.Expr(t, depth)}}
 	case 1:
 		return &ir.Expr{Op: ir.OpGuard, Args: []*ir.Expr{d.Expr(boolean, depth), d.Expr(t, depth)}}
+	case 4:
+		if d.Try {
+			return &ir.Expr{Op: ir.OpTry, Args: []*ir.Expr{d.Expr(t, depth), d.Expr(t, depth)}}
+		}
 	case 2, 3:
 		if e := d.load(t, depth); e != nil {
 			return e
@@ -100,6 +104,9 @@ func (d *Drawer) boolean(depth int) *ir.Expr {
 	case 8:
 		return d.equal(depth)
 	case 9:
+		if d.Packet > 0 {
+			return d.within(depth)
+		}
 		null := &ir.Expr{Op: ir.OpConst, Type: d.pointer()}
 		return &ir.Expr{Op: pick(d.Random, orders[:2]), Args: []*ir.Expr{d.Expr(d.pointer(), depth), null}}
 	}

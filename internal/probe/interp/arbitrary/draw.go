@@ -22,10 +22,13 @@ type Drawer struct {
 	Shape  *Shape
 	// Direct pointers are those of the context and whatever is reached through them.
 	Direct bool
-	// Task allows what is read of the running task, Measured allows that many numbers of a trigger.
-	Task     bool
-	Measured int
-	pool     []*ir.Expr
+	// Task allows what is read of the running task, Try what recordings alone use.
+	Task, Try bool
+	// User is the argument that holds an address of the process; 0 for none.
+	User int
+	// Packet makes all reads those of a packet of so many bytes, and a few beyond.
+	Packet int
+	pool   []*ir.Expr
 }
 
 // Expr draws an expression of a type, with at most depth operations above each other.
@@ -89,11 +92,8 @@ func (d *Drawer) leaf(t ir.Type) *ir.Expr {
 			return &ir.Expr{Op: op}
 		}
 	}
-	if d.Measured > 0 && t.Kind.Signed() && d.Random.IntN(2) == 0 {
-		return &ir.Expr{Op: ir.OpMeasured, Const: d.Random.Uint64N(uint64(d.Measured))}
-	}
 	choice := d.Random.IntN(4)
-	if choice == 0 && t.Kind.Scalar() && t.Kind != ir.Bool {
+	if choice == 0 && d.Packet == 0 && t.Kind.Scalar() && t.Kind != ir.Bool {
 		return d.context(Pointers+d.Random.IntN(Arguments-Pointers), pick(d.Random, []int{1, 2, 4, 8, 8, 8}))
 	}
 	if choice > 1 {
@@ -151,6 +151,14 @@ func (d *Drawer) bytes(t ir.Type) []byte {
 
 // load draws a member of the type; nothing if the shape has none.
 func (d *Drawer) load(t ir.Type, depth int) *ir.Expr {
+	if d.Packet > 0 {
+		return d.packet(t, depth)
+	}
+	if t.Kind == ir.Text && d.User > 0 && d.Random.IntN(4) == 0 {
+		return &ir.Expr{Op: ir.OpUserString, Args: []*ir.Expr{{
+			Op: ir.OpContext, Type: ir.Type{Kind: ir.Pointer}, Load: ir.Load{Offset: d.User * 8, Size: 8},
+		}}}
+	}
 	if t.Kind == ir.Text && d.Random.IntN(4) == 0 && !d.Direct {
 		return &ir.Expr{Op: ir.OpString, Args: []*ir.Expr{d.Expr(d.pointer(), depth-1)}}
 	}
@@ -171,4 +179,26 @@ func (d *Drawer) inner(depth int) *ir.Expr {
 	return &ir.Expr{Op: ir.OpAddress, Args: []*ir.Expr{d.Expr(d.pointer(), depth)}, Load: ir.Load{
 		Offset: pick(d.Random, d.Shape.Inner),
 	}}
+}
+
+// packet draws a read of a packet; nothing for types that packets do not have.
+func (d *Drawer) packet(t ir.Type, depth int) *ir.Expr {
+	load := ir.Load{Offset: d.Random.IntN(d.Packet), Signed: d.Random.IntN(2) == 0, BigEndian: d.Random.IntN(2) == 0}
+	switch {
+	case t.Kind == ir.Bool:
+		load = ir.Load{Offset: load.Offset, Size: 1}
+	case t.Kind.Scalar():
+		load.Size = pick(d.Random, []int{1, 2, 4, 8})
+	case t.Kind == ir.IP:
+		load = ir.Load{Offset: load.Offset, Size: pick(d.Random, []int{4, 16})}
+	case t.Kind == ir.MAC:
+		load = ir.Load{Offset: load.Offset, Size: 6}
+	default:
+		return nil
+	}
+	at := &ir.Expr{Op: ir.OpConst, Type: ir.Type{Kind: ir.Int}, Const: d.Random.Uint64N(8)}
+	if depth > 0 && d.Random.IntN(3) == 0 {
+		at = d.Expr(at.Type, depth-1)
+	}
+	return &ir.Expr{Op: ir.OpPacket, Args: []*ir.Expr{at}, Load: load}
 }

@@ -23,6 +23,9 @@ import (
 // inputs is how many contexts each expression sees: most of the time goes into loading programs.
 const inputs = 40
 
+// userArgument is the argument that holds an address of this process.
+const userArgument = 6
+
 // pairs is how many pairs of expression and data one variant compares.
 func pairs() int {
 	if testkit.Full() {
@@ -64,6 +67,7 @@ type comparison struct {
 	planted   *planted
 	evaluator *evaluator
 	running   interp.Running
+	process   *processMemory
 	direct    bool
 	shape     *arbitrary.Shape
 	// refused expressions are too large for a program; valued, of all pairs, had a value.
@@ -71,7 +75,7 @@ type comparison struct {
 }
 
 func newComparison(t *testing.T, features gen.Features, memory int) *comparison {
-	c := &comparison{t: t, seed: seed(t), planted: plant(t, memory), evaluator: newEvaluator(t, features), running: thisThread(t)}
+	c := &comparison{t: t, seed: seed(t), planted: plant(t, memory), evaluator: newEvaluator(t, features), running: thisThread(t), process: newProcessMemory()}
 	c.random = rand.New(rand.NewPCG(c.seed, 0))
 	return c
 }
@@ -82,7 +86,7 @@ func (c *comparison) compare(pairs int, shape func() *arbitrary.Shape) {
 		c.planted.region.Fill(c.random, c.shape)
 		c.planted.put(c.t)
 		for range 20 {
-			drawer := &arbitrary.Drawer{Random: c.random, Shape: c.shape, Direct: c.direct, Task: true}
+			drawer := &arbitrary.Drawer{Random: c.random, Shape: c.shape, Direct: c.direct, Task: true, Try: true, User: userArgument}
 			c.expression(drawer.Expr(drawer.Type(), 1+c.random.IntN(9)))
 		}
 	}
@@ -119,8 +123,11 @@ func (c *comparison) context() []byte {
 	into := []byte{}
 	for i := range arbitrary.Arguments {
 		n := arbitrary.Number(c.random)
-		if i < arbitrary.Pointers {
+		switch {
+		case i < arbitrary.Pointers:
 			n = c.planted.region.Pointer(c.random, c.shape)
+		case i == userArgument:
+			n = c.process.pointer(c.random)
 		}
 		into = binary.LittleEndian.AppendUint64(into, n)
 	}
@@ -134,7 +141,7 @@ func (c *comparison) difference(e *ir.Expr, contexts [][]byte) (string, error) {
 		return "", err
 	}
 	defer loaded.Close()
-	world := interp.World{Memory: c.planted.memory, Running: func() interp.Running { return c.running }}
+	world := interp.World{Memory: c.planted.memory, User: c.process.memory, Running: func() interp.Running { return c.running }}
 	for _, context := range contexts {
 		got, ok, err := loaded.run(context)
 		if err != nil {

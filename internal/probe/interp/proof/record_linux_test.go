@@ -26,7 +26,7 @@ func TestRecordedInTheKernel(t *testing.T) {
 	}
 	seed := seed(t)
 	random := rand.New(rand.NewPCG(seed, 11))
-	p, running := plant(t, 16<<10), thisThread(t)
+	p, running, process := plant(t, 16<<10), thisThread(t), newProcessMemory()
 	total := totals{}
 	for round := range rounds {
 		shape := arbitrary.Thing(random)
@@ -48,7 +48,7 @@ func TestRecordedInTheKernel(t *testing.T) {
 			Running: func() interp.Running { clock += 10; running.Now = clock; return running },
 			Scoped:  func(owner uint64) bool { return scoped[owner] },
 		})
-		c := &comparison{t: t, random: random, planted: p, shape: shape}
+		c := &comparison{t: t, random: random, planted: p, shape: shape, process: process}
 		for range 40 {
 			context := c.context()
 			index, isStart := random.IntN(len(probe.Hooks)), probe.Pair != nil && w.one(2)

@@ -30,7 +30,7 @@ func TestWholeProbes(t *testing.T) {
 	}
 	seed := seed(t)
 	random := rand.New(rand.NewPCG(seed, 9))
-	p, running := plant(t, 16<<10), thisThread(t)
+	p, running, process := plant(t, 16<<10), thisThread(t), newProcessMemory()
 	total, losses := totals{}, [ir.Losses]uint64{}
 	for round := range rounds {
 		shape := arbitrary.Thing(random)
@@ -56,7 +56,7 @@ func TestWholeProbes(t *testing.T) {
 		})
 		for range 60 {
 			context := []byte{}
-			c := &comparison{t: t, random: random, planted: p, shape: shape}
+			c := &comparison{t: t, random: random, planted: p, shape: shape, process: process}
 			context = append(context, c.context()...)
 			index, isStart := random.IntN(len(probe.Hooks)), probe.Pair != nil && w.one(2)
 			if isStart {
