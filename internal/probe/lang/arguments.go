@@ -198,7 +198,6 @@ func (c *compiler) iterator(s *site) *Problem {
 // Attach points of cgroups, by what their context is.
 var (
 	packetPoints = []string{"ingress", "egress"}
-	socketPoints = []string{"sock_create", "post_bind4", "post_bind6", "sock_release"}
 	addrPoints   = []string{
 		"bind4", "bind6", "connect4", "connect6", "sendmsg4", "sendmsg6", "recvmsg4", "recvmsg6", "getpeername4", "getpeername6",
 		"getsockname4", "getsockname6",
@@ -215,15 +214,13 @@ func (c *compiler) packetHook(s *site) *Problem {
 	} else {
 		switch target := s.hook.Target; {
 		case slices.Contains(packetPoints, target):
-		case slices.Contains(socketPoints, target):
-			v, context, name = socketView, "bpf_sock", "ctx"
 		case slices.Contains(addrPoints, target):
 			v, context, name = addrView, "bpf_sock_addr", "ctx"
 			if strings.HasSuffix(target, "6") {
 				v = addr6View
 			}
 		default:
-			all := slices.Concat(packetPoints, addrPoints, socketPoints)
+			all := slices.Concat(packetPoints, addrPoints)
 			return &Problem{Message: fmt.Sprintf("no attach point of cgroups is called %q", target), Hint: "there are: " + strings.Join(all, ", ")}
 		}
 	}
@@ -245,7 +242,7 @@ func (c *compiler) record(s *site) *Problem {
 	if c.target.Formats != nil {
 		if format, err := c.target.Formats(category, name); err == nil && format != nil {
 			for _, f := range format.Fields {
-				s.field(c.kernel.FormatMember(f))
+				c.field(s, c.kernel.FormatMember(f))
 			}
 			return nil
 		}
@@ -259,15 +256,23 @@ func (c *compiler) record(s *site) *Problem {
 	}
 	for _, member := range c.kernel.Members(t) {
 		if m, ok := c.kernel.Member(t, member); ok && member != "ent" && member != "__data" {
-			s.field(m)
+			c.field(s, m)
 		}
 	}
 	return nil
 }
 
-// field adds a member of a tracepoint's record.
-func (s *site) field(m types.Member) {
+// field adds a member of a tracepoint's record. Records do not say that addresses of sockets and packets are such.
+func (c *compiler) field(s *site, m types.Member) {
 	a := argument{name: m.Name, typ: m.Type, offset: m.Offset}
+	if m.Type.Kind == types.Pointer && c.kernel.Elem(m.Type).Kind == types.Void {
+		switch m.Name {
+		case "skaddr":
+			a.typ = c.kernel.PointerTo("sock")
+		case "skbaddr":
+			a.typ = c.kernel.PointerTo("sk_buff")
+		}
+	}
 	if rest, ok := strings.CutPrefix(m.Name, "__data_loc_"); ok {
 		a.name, a.text = rest, true
 	} else if rest, ok := strings.CutPrefix(m.Name, "__rel_loc_"); ok {

@@ -76,7 +76,7 @@ func (c *checker) ipOf(e, argument ast.Expr, any bool) (value, *Problem) {
 		return v, nil
 	}
 	if v.form == plain && (v.expr.Op == ir.OpLoad || v.expr.Op == ir.OpContext || v.expr.Op == ir.OpPacket) &&
-		v.expr.Load.Size == 4 && v.expr.Load.Bits == 0 && (any || v.expr.Load.BigEndian || strings.HasPrefix(v.expr.Load.Path, "bpf_sock")) {
+		v.expr.Load.Size == 4 && v.expr.Load.Bits == 0 && (any || v.expr.Load.BigEndian || strings.HasPrefix(v.expr.Load.Path, "bpf_sock_addr.")) {
 		made := *v.expr
 		made.Type = ir.Type{Kind: ir.IP}
 		made.Load.BigEndian, made.Load.Signed = false, false

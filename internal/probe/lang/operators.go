@@ -166,7 +166,7 @@ func (c *checker) adapt(e ast.Expr, x, other *value) {
 		if d, ok := parseDuration(string(x.expr.Wide)); ok {
 			*x = value{expr: c.number(e, ir.Type{Kind: ir.Duration}, uint64(d))}
 		}
-	case x.kind() == ir.Text && other.kind() == ir.Text, x.kind() == ir.Bytes && other.kind() == ir.Bytes:
+	case x.kind() == ir.Text && other.kind() == ir.Text:
 		if size := other.expr.Type.Size; len(x.expr.Wide) < size {
 			wide := make([]byte, size)
 			copy(wide, x.expr.Wide)

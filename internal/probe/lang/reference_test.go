@@ -28,7 +28,7 @@ var hookNames = []struct {
 	{[]ir.HookKind{ir.Kretprobe, ir.Uretprobe}, "`ret`; a pair keeps arguments of the call"},
 	{[]ir.HookKind{ir.Uprobe}, "`arg0` to `arg5`, uint: nothing says what types they have"},
 	{[]ir.HookKind{ir.TCX}, "`packet`"},
-	{[]ir.HookKind{ir.Cgroup}, "`packet` at ingress and egress, else `ctx`; the members of `__sk_buff`, `bpf_sock_addr` and `bpf_sock` as well"},
+	{[]ir.HookKind{ir.Cgroup}, "`packet` at ingress and egress, else `ctx`; the members of `__sk_buff` and `bpf_sock_addr` as well"},
 	{[]ir.HookKind{ir.Iterator}, "the members of `struct bpf_iter__NAME`, of which the socket is also called `sk`"},
 }
 
@@ -111,7 +111,7 @@ func viewsPage(page *strings.Builder) {
 		fmt.Fprintf(page, "\n### %s(p)\n\n`struct %s`: %s.\n\n", v.name, v.of, v.about)
 		fieldsPage(page, v)
 	}
-	for _, v := range []*view{packetView, addrView, socketView} {
+	for _, v := range []*view{packetView, addrView} {
 		fmt.Fprintf(page, "\n### %s\n\n%s.\n\n", v.name, capital(v.about))
 		fieldsPage(page, v)
 	}

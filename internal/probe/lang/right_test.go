@@ -141,7 +141,9 @@ var rightTexts = []struct{ hook, text string }{
 	{"cgroup:connect4", "ntohs(ctx.user_port)"},
 	{"cgroup:connect6", "ctx.dport == 443"},
 	{"cgroup:connect4", "ip(ctx.user_ip4)"},
-	{"cgroup:sock_create", "ctx.type == SOCK_STREAM"},
+	{"cgroup:connect4", "ctx.type == SOCK_STREAM"},
+	{"tracepoint:neigh/neigh_timer_handler", "sock(skaddr).dport"},
+	{"tracepoint:neigh/neigh_timer_handler", "owner"},
 	{"cgroup:connect4", "owner"},
 }
 
@@ -312,9 +314,6 @@ func TestViews_canBeReadInFull(t *testing.T) {
 		for _, name := range addrView.fieldNames() {
 			every(t, target, hook, "ctx."+name)
 		}
-	}
-	for _, name := range socketView.fieldNames() {
-		every(t, target, "cgroup:sock_create", "ctx."+name)
 	}
 }
 

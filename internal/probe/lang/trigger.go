@@ -23,7 +23,7 @@ func (c *compiler) trigger() {
 		return
 	}
 	t := c.text(written.When)
-	if t == nil || len(c.problems) > 0 {
+	if t == nil || len(c.probe.Measures) != len(c.written.Measure) {
 		return
 	}
 	v, problem := (&checker{compiler: c, site: c.ends[0], text: t, measured: true}).condition(t.root)

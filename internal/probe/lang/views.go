@@ -5,7 +5,7 @@ package lang
 // callable are the views that are written with a pointer, standing are those that stand for a hook's context or the running thread.
 var (
 	callable = []*view{socketPointerView, tcpView, udpView, packetPointerView, taskView}
-	standing = []*view{currentTaskView, packetView, addrView, socketView}
+	standing = []*view{currentTaskView, packetView, addrView}
 )
 
 func allViews() []*view {

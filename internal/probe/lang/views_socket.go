@@ -55,19 +55,6 @@ func addressOf(v4, v6 string) string {
 const socketCgroup = `(has(cast(sock, self).sk_cgrp_data.cgroup) ? full(self).sk_cgrp_data.cgroup
 	: bitAnd(full(self).sk_cgrp_data.val, 1u) == 1u ? pointer(cgroup, 0u) : pointer(cgroup, bitAnd(full(self).sk_cgrp_data.val, bitNot(3u))))`
 
-// socketView is ctx where a socket is made or given an address.
-var socketView = &view{
-	name: "ctx", about: "the socket, in cgroup hooks of sockets",
-	fields: []field{
-		{name: "family", text: "self.family", enum: "address_family", about: "AF_INET or AF_INET6"},
-		{name: "type", text: "self.type", enum: "sock_type", about: "SOCK_STREAM, SOCK_DGRAM, …"},
-		{name: "protocol", text: "self.protocol", enum: "ip_protocol", about: "IPPROTO_TCP, IPPROTO_UDP, …"},
-		{name: "mark", text: "self.mark", hint: ir.Hex, about: "SO_MARK"},
-		{name: "priority", text: "self.priority", about: "SO_PRIORITY"},
-		{name: "ifindex", text: "self.bound_dev_if", about: "the interface that it is bound to, 0 for none"},
-	},
-}
-
 // addrView is ctx where a process gives an address: connect, bind, sendmsg; addr6View is the same for addresses of version 6, because
 // the verifier refuses to read the other version's. Addresses and ports lie in network order there, in numbers that do not say so.
 var addrView, addr6View = addrViewWith("address(self.user_ip4)"), addrViewWith("address(self.user_ip6)")

@@ -135,6 +135,9 @@ func (k *Kernel) formatPointer(to string) Type {
 	return t
 }
 
+// PointerTo is a pointer to a struct of a name; to nothing known where the kernel has no such struct.
+func (k *Kernel) PointerTo(name string) Type { return k.formatPointer("struct " + name) }
+
 func (k *Kernel) formatNumber(base string, f FormatField) Type {
 	t := Type{Kind: Int, Name: base, Size: f.Size, Signed: f.Signed}
 	t.BigEndian = base == "__be16" || base == "__be32" || base == "__be64"
