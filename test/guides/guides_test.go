@@ -163,7 +163,7 @@ func (r *reader) try(text string) {
 }
 
 func TestGuides(t *testing.T) {
-	for _, name := range []string{"prometheus", "grafana", "alerts", "rules", "opentelemetry"} {
+	for _, name := range []string{"prometheus", "grafana", "alerts", "rules", "opentelemetry", "probes"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(filepath.Join("..", "..", "docs", "guides", name+".md"))

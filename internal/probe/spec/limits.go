@@ -35,8 +35,8 @@ const (
 	MostHooks      = 16
 	MostBy         = 8
 	MostMeasures   = 16
-	MostEmit       = 16
-	MostKeep       = 8
+	MostEmit       = 32
+	MostKeep       = 16
 	MostLabels     = 32
 	MostEntries    = 1_000_000
 	MostTop        = 1000
