@@ -24,8 +24,9 @@ import (
 )
 
 var (
-	update = flag.Bool("update", false, "rewrite the tables of what each kernel can do")
-	only   = flag.String("kernels", "", "names of kernels to boot, divided by commas; empty for those of the chosen size")
+	update   = flag.Bool("update", false, "rewrite the tables of what each kernel can do")
+	only     = flag.String("kernels", "", "names of kernels to boot, divided by commas; empty for those of the chosen size")
+	consoles = flag.String("consoles", "", "directory in which to keep what guests print; it is printed only where something failed")
 )
 
 // guestsAtOnce is small: each has two emulated CPUs and three quarters of a gigabyte.
@@ -130,15 +131,15 @@ func repositoryFiles(t *testing.T, patterns []string) map[string][]byte {
 	return files
 }
 
-// buildAll builds init and then one test binary for each package, static and stripped.
+// buildAll builds init and then one test binary for each package, static. They keep their symbols: probes attach there.
 func buildAll(ctx context.Context, dir, architecture string, packages []string) ([]string, error) {
 	init := filepath.Join(dir, architecture+"-init")
 	paths := []string{init}
-	commands := [][]string{{"build", "-trimpath", "-ldflags=-s -w", "-o", init, "./test/kernel/guest"}}
+	commands := [][]string{{"build", "-trimpath", "-ldflags=-w", "-o", init, "./test/kernel/guest"}}
 	for number, name := range packages {
 		path := filepath.Join(dir, fmt.Sprintf("%s-%d", architecture, number))
 		paths = append(paths, path)
-		commands = append(commands, []string{"test", "-c", "-trimpath", "-ldflags=-s -w", "-o", path, "./" + name})
+		commands = append(commands, []string{"test", "-c", "-trimpath", "-ldflags=-w", "-o", path, "./" + name})
 	}
 	for _, arguments := range commands {
 		command := exec.CommandContext(ctx, "go", arguments...)
@@ -160,7 +161,11 @@ func (b *bench) boot(t *testing.T, row kernel.Kernel) kernel.Report {
 	image, err := kernel.ImagePath(tree)
 	require.NoError(t, err)
 	initramfs := b.pack(t, row, tree)
-	logPath := filepath.Join(t.TempDir(), "console.log")
+	dir := *consoles
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	logPath := filepath.Join(dir, row.Name+".log")
 	log, err := os.Create(logPath)
 	require.NoError(t, err)
 	defer log.Close()

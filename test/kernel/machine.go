@@ -47,7 +47,7 @@ type Guest struct {
 }
 
 // bootLimit is how long a guest may take from start to power off: several times what it takes on a busy machine.
-const bootLimit = 120 * time.Second
+const bootLimit = 300 * time.Second
 
 // Boot runs a guest to its end and returns its console.
 func (g Guest) Boot(ctx context.Context) (string, error) {

@@ -159,7 +159,7 @@ func tellFeatures() {
 func runTests(number int, name string) {
 	say(console.Run, name)
 	command := exec.Command(filepath.Join(console.TestDir, strconv.Itoa(number)),
-		"-test.v=test2json", "-test.timeout=100s", "-test.count=1")
+		"-test.v=test2json", "-test.timeout=240s", "-test.count=1")
 	command.Dir = filepath.Join(console.Repository, name)
 	command.Env = []string{"PATH=/", "HOME=/tmp", "TMPDIR=/tmp", console.KernelVariable + "=" + strings.Join(list(console.KernelName), "")}
 	command.Stdout, command.Stderr = os.Stdout, os.Stdout

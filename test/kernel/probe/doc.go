@@ -9,7 +9,7 @@
 //
 //	go test ./test/kernel/probe -run TestGolden -update
 //
-// Then each is run on the kernel at hand and, as the same test binary, in guests (go test ./test/kernel): it is loaded,
-// attached and fed real connections in a namespace of its own, and what it counted is compared with the kernel's own
-// counters. What runs where is a checked-in table, expected.yaml.
+// Then package run loads and attaches each, on the kernel at hand and in guests (go test ./test/kernel), and feeds it real
+// connections; what it counted is compared with the kernel's own counters. What runs where is a checked-in table,
+// run/expected.yaml.
 package probe
