@@ -19,7 +19,7 @@ const (
 var hot = map[string]bool{
 	"sched_switch": true, "sched_wakeup": true, "sched_waking": true, "net_dev_queue": true, "net_dev_xmit": true,
 	"net_dev_start_xmit": true, "netif_receive_skb": true, "netif_rx": true, "napi_gro_receive_entry": true, "napi_poll": true,
-	"consume_skb": true, "kfree_skb": false, "tcp_probe": true, "sys_enter": true, "sys_exit": true, "sock_send_length": true,
+	"consume_skb": true, "tcp_probe": true, "sys_enter": true, "sys_exit": true, "sock_send_length": true,
 	"sock_recv_length": true, "softirq_entry": true, "softirq_exit": true, "softirq_raise": true, "qdisc_dequeue": true,
 	"qdisc_enqueue": true, "kmalloc": true, "kfree": true, "mm_page_alloc": true,
 }

@@ -106,6 +106,25 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// TestTaskEverywhere follows a pointer of the running task in hooks of each kind.
+func TestTaskEverywhere(t *testing.T) {
+	testkit.RequireRoot(t)
+	current := &ir.Expr{Op: ir.OpTask, Type: directTo("task_struct")}
+	parent := load(directTo("task_struct"), current, ir.Load{Offset: place(t, "task_struct", "real_parent"), Size: 8})
+	id := load(typeOf(ir.Int), parent, ir.Load{Offset: place(t, "task_struct", "tgid"), Size: 4, Signed: true})
+	for _, hook := range []ir.Hook{
+		{Kind: ir.RawTracepoint, Target: "sys_enter"}, {Kind: ir.Tracepoint, Target: "sock/inet_sock_set_state"}, {Kind: ir.Kprobe, Target: "tcp_close"},
+		{Kind: ir.TCX, Direction: "egress"}, {Kind: ir.Cgroup, Target: "connect4"}, {Kind: ir.Cgroup, Target: "egress"}, {Kind: ir.Iterator, Target: "tcp"},
+	} {
+		for _, e := range []*ir.Expr{id, op(ir.OpPID, ir.Int), {Op: ir.OpComm, Type: text(16)}, op(ir.OpCgroup, ir.Uint)} {
+			t.Run(hook.Kind.String()+" "+hook.Target+" "+e.Op.String(), func(t *testing.T) {
+				load1(t, simple(hook, e), modern)
+				load1(t, simple(hook, e), gen.Features{})
+			})
+		}
+	}
+}
+
 // TestWalk counts the listening sockets of a port by an iterator, whose last run has no socket.
 func TestWalk(t *testing.T) {
 	testkit.RequireRoot(t)

@@ -6,7 +6,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// jumpOp tells whether an instruction is a conditional or unconditional jump within the program.
+// jumps tells whether an instruction is a conditional or unconditional jump within the program.
 func (i *instruction) jumps() bool { return i.target != 0 }
 
 func (i *instruction) calls() bool {

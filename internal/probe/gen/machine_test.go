@@ -12,6 +12,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/aeolus-ebpf/aeolus/internal/probe/gen"
 	"github.com/aeolus-ebpf/aeolus/internal/probe/interp"
@@ -208,6 +209,64 @@ func TestPairs(t *testing.T) {
 		{start: true, arguments: []uint64{4, 1}}, {start: true, arguments: []uint64{5, 1}}, {start: true, arguments: []uint64{6, 1}},
 		{start: true, arguments: []uint64{7, 1}}, {start: true, arguments: []uint64{4, 2}}, {arguments: []uint64{4, 9}},
 	})
+}
+
+// TestTogether lets several processors count for one trigger: it answers once, and nothing is lost.
+func TestTogether(t *testing.T) {
+	testkit.RequireRoot(t)
+	const runners, times = 4, 3000
+	probe := measured(ir.Int, 1)
+	count := &ir.Expr{Op: ir.OpMeasured, Type: typeOf(ir.Uint), Const: 0}
+	probe.Trigger = &ir.Trigger{When: op(ir.OpGe, ir.Bool, count, number(ir.Uint, 100)), Within: time.Hour, Measures: []int{0, 4}}
+	probe.Hooks[0].Target = "quiet"
+	r := load1(t, probe, modern)
+	// The window is opened before they start: the instant of opening is not exact.
+	run := func(value uint64) error {
+		context := make([]byte, 96)
+		binary.NativeEndian.PutUint64(context[8:], value)
+		_, err := r.Programs["hook0"].Run(&ebpf.RunOptions{Context: context})
+		return err
+	}
+	require.NoError(t, run(0))
+	var group errgroup.Group
+	for runner := range runners {
+		group.Go(func() error {
+			for i := range times {
+				if err := run(uint64(runner*times + i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+	require.EqualValues(t, 1+runners*times, r.rows(t)[0].Measures[0].Number)
+	require.EqualValues(t, runners*times-1, r.rows(t)[0].Measures[4].Number)
+	window := make([]byte, 32)
+	require.NoError(t, r.Maps[gen.MapWindows].Lookup(uint64(0), &window))
+	require.EqualValues(t, 1+runners*times, binary.NativeEndian.Uint64(window[16:]))
+	require.EqualValues(t, uint64(runners*times-1)^1<<63, binary.NativeEndian.Uint64(window[24:]))
+	require.Len(t, r.events(t, 1), 1)
+	require.Zero(t, r.losses(t))
+}
+
+// TestFullRing has nobody who reads.
+func TestFullRing(t *testing.T) {
+	testkit.RequireRoot(t)
+	probe := measured(ir.Int, 1)
+	probe.Emit = []ir.Field{{Name: "value", Type: typeOf(ir.Int)}}
+	probe.Hooks[0].Emit = []*ir.Expr{probe.Hooks[0].Measures[2]}
+	probe.Budget.Events = 1_000_000_000
+	r := load1(t, probe, modern)
+	const times = 5000
+	for range times {
+		_, err := r.Programs["hook0"].Run(&ebpf.RunOptions{Context: make([]byte, 96)})
+		require.NoError(t, err)
+	}
+	lost := r.losses(t)[ir.EventsFull]
+	require.NotZero(t, lost)
+	require.EqualValues(t, times, r.rows(t)[0].Measures[0].Number)
+	r.events(t, int(times-lost))
 }
 
 // TestSampledTrigger has a hook that is reached so often that one match in sixteen is counted for sixteen.

@@ -18,7 +18,7 @@ func (b *builder) startProgram(index int) {
 	b.condition("guard", b.hook.Guard)
 	b.condition("where", b.hook.Where)
 	key := b.pairKey()
-	b.what = "kept value"
+	b.what = "time"
 	now := b.now()
 	kept := b.newSlot(pairHeader+keyBytes(pair.Keep), b.hook.PairKey)
 	off := pairHeader
@@ -27,6 +27,7 @@ func (b *builder) startProgram(index int) {
 			b.refuse(e, "keeping more than the pair has names for")
 			return
 		}
+		b.what = "kept " + pair.Keep[i].Name
 		b.storeField(kept, off, pair.Keep[i].Type, e)
 		off += pair.Keep[i].Type.Width()
 	}

@@ -106,22 +106,22 @@ func (b *builder) condition(what string, e *ir.Expr) {
 // evaluate evaluates keys, measures and, without a trigger, what is emitted.
 func (b *builder) evaluate() taken {
 	var match taken
-	b.what = "key"
+	b.what = "time"
 	b.nowFor(b.hook.Keys, b.hook.Measures, b.hook.Emit)
 	if len(b.probe.Keys) > 0 {
 		match.key = b.newSlot(keyBytes(b.probe.Keys), widest(b.hook.Keys))
 		off := 0
 		for i, e := range b.hook.Keys {
+			b.what = "key " + b.probe.Keys[i].Name
 			b.storeField(match.key, off, b.probe.Keys[i].Type, e)
 			off += b.probe.Keys[i].Type.Width()
 		}
 	}
-	b.what = "measured value"
 	for i := range b.probe.Measures {
+		b.what = "value of " + b.probe.Measures[i].Name
 		match.measures = append(match.measures, b.measureValue(i))
 	}
 	if b.probe.Trigger == nil {
-		b.what = "emitted value"
 		match.emit = b.emitted()
 	}
 	return match
@@ -129,7 +129,8 @@ func (b *builder) evaluate() taken {
 
 func (b *builder) emitted() []emitted {
 	var list []emitted
-	for _, e := range b.hook.Emit {
+	for i, e := range b.hook.Emit {
+		b.what = "emitted " + b.probe.Emit[i].Name
 		if e.Type.Kind.Scalar() {
 			list = append(list, emitted{scalar: b.scalar(e)})
 			continue

@@ -68,7 +68,7 @@ func (b *builder) trigger(match taken, hook int) {
 	} else {
 		b.store(window, windowAnswered, one, asm.DWord)
 	}
-	b.what, b.rare = "emitted value", true
+	b.rare = true
 	match.emit = b.emitted()
 	b.what = "event"
 	b.event(match, hook, values)
