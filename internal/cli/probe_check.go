@@ -87,7 +87,9 @@ func (a *app) writeChecked(all []checked) error {
 	wrong := 0
 	for _, c := range all {
 		if !c.OK {
-			wrong++
+			if wrong++; wrong > 1 {
+				fmt.Fprintln(a.Out)
+			}
 			if err := a.writeProblems(a.Out, c.document, c.Diagnostics); err != nil {
 				return err
 			}
