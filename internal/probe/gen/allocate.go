@@ -11,31 +11,29 @@ import (
 )
 
 // maxRounds bounds how often values are put on the stack before the allocation is begun anew.
-const maxRounds = 400
+const maxRounds = 50
 
 // allocate replaces values by machine registers, and puts on the stack what finds none.
 func (c *code) allocate() error {
 	tiny := map[register]bool{}
 	for range maxRounds {
-		list, taken := c.lifetimes(tiny)
-		byValue := make(map[register]*interval, len(list))
-		for _, i := range list {
-			byValue[i.value] = i
-		}
-		spill := choose(list, taken, byValue)
-		if spill == nil {
+		list, byValue, taken := c.lifetimes(tiny)
+		spilled := choose(list, taken, byValue)
+		if len(spilled) == 0 {
 			c.rename(byValue)
 			return nil
 		}
-		if spill.tiny {
-			return fmt.Errorf("allocating registers: %w: too many values at once", ErrBounds)
+		for _, s := range spilled {
+			if s.tiny {
+				return fmt.Errorf("allocating registers: %w: too many values at once", ErrBounds)
+			}
+			c.spill(s.value, tiny)
 		}
-		c.spill(spill.value, tiny)
 	}
 	return fmt.Errorf("allocating registers: %w: too many values", ErrBounds)
 }
 
-func (c *code) rename(byValue map[register]*interval) {
+func (c *code) rename(byValue []*interval) {
 	kept := c.list[:0]
 	for _, i := range c.list {
 		if i.dst.virtual() {

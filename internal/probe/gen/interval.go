@@ -24,8 +24,9 @@ type span struct{ start, end int }
 
 func overlap(aStart, aEnd, bStart, bEnd int) bool { return aStart <= bEnd && bStart <= aEnd }
 
-// lifetimes finds the interval of each value, and when each machine register is taken by name.
-func (c *code) lifetimes(tiny map[register]bool) ([]*interval, [10][]span) {
+// lifetimes finds the interval of each value, in the order of their starts and by value, and when each machine register is
+// taken by name.
+func (c *code) lifetimes(tiny map[register]bool) ([]*interval, []*interval, [10][]span) {
 	byValue := make([]*interval, c.values)
 	var taken [10][]span
 	// since is where the present contents of a machine register were written, -1 for unused.
@@ -86,7 +87,7 @@ func (c *code) lifetimes(tiny map[register]bool) ([]*interval, [10][]span) {
 		}
 	}
 	slices.SortStableFunc(list, func(a, b *interval) int { return cmp.Compare(a.start, b.start) })
-	return list, taken
+	return list, byValue, taken
 }
 
 // hint remembers that a move would vanish if both were in the same register.
@@ -96,27 +97,34 @@ func hint(byValue []*interval, v, other register) {
 	}
 }
 
-// choose gives each interval a machine register, in the order of their starts; it returns the value that should go to the
-// stack instead where there are too few.
-func choose(list []*interval, taken [10][]span, byValue map[register]*interval) *interval {
+// choose gives each interval a machine register, in the order of their starts; it returns the values that go to the stack
+// instead, because there are too few.
+func choose(list []*interval, taken [10][]span, byValue []*interval) (spilled []*interval) {
 	var active []*interval
 	for _, current := range list {
 		active = slices.DeleteFunc(active, func(a *interval) bool { return a.end < current.start })
 		current.where = none
-		if r := pick(current, active, taken, byValue); r != none {
-			current.where = r
-			active = append(active, current)
-			continue
+		r := pick(current, active, taken, byValue)
+		if r == none {
+			loser := victim(current, active, taken)
+			spilled = append(spilled, loser)
+			if loser == current {
+				continue
+			}
+			r = loser.where
+			loser.where = none
+			active = slices.DeleteFunc(active, func(a *interval) bool { return a == loser })
 		}
-		return victim(current, active, taken)
+		current.where = r
+		active = append(active, current)
 	}
-	return nil
+	return spilled
 }
 
 // order in which registers are tried: what calls destroy first, because only the others serve what lives longer.
 var order = [10]register{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
 
-func pick(current *interval, active []*interval, taken [10][]span, byValue map[register]*interval) register {
+func pick(current *interval, active []*interval, taken [10][]span, byValue []*interval) register {
 	free := func(r register) bool {
 		if conflicts(taken[r], current) {
 			return false

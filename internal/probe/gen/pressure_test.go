@@ -141,3 +141,37 @@ func TestTooMuchMemory(t *testing.T) {
 	require.ErrorIs(t, err, gen.ErrBounds)
 	require.ErrorContains(t, err, "rows")
 }
+
+// manyEmitted is a probe whose event has a lot of numbers, which have to wait while calls are made.
+func manyEmitted(count int) *ir.Probe {
+	hook, sk, state := stateHook(ir.BTFTracepoint)
+	probe := simple(hook, state)
+	for i := range count {
+		e := load(typeOf(ir.Int), sk, ir.Load{Offset: 2 * (i % 9), Size: 2})
+		e = op(ir.OpMul, ir.Int, e, number(ir.Int, uint64(i)))
+		probe.Emit = append(probe.Emit, ir.Field{Name: "number", Type: e.Type})
+		probe.Hooks[0].Emit = append(probe.Hooks[0].Emit, e)
+	}
+	return probe
+}
+
+func TestManyEmitted(t *testing.T) {
+	testkit.RequireRoot(t)
+	r := load1(t, manyEmitted(50), modern)
+	require.LessOrEqual(t, r.object.Programs[0].StackBytes, 512)
+	_, err := gen.Generate(manyEmitted(70), gen.Options{})
+	require.ErrorIs(t, err, gen.ErrBounds)
+	require.ErrorContains(t, err, "an event of")
+}
+
+// BenchmarkGenerate is how long generating takes, for a probe of the usual size and for a large one.
+func BenchmarkGenerate(b *testing.B) {
+	for name, probe := range map[string]*ir.Probe{"usual": established(ir.BTFTracepoint), "large": manyEmitted(50)} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				_, err := gen.Generate(probe, gen.Options{Features: modern})
+				require.NoError(b, err)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ package gen
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash"
@@ -110,7 +111,13 @@ func hashOf(object *Object) string {
 
 func hashProgram(sum hash.Hash, spec *ebpf.ProgramSpec) {
 	fmt.Fprintf(sum, "program %s %d %d %q\n", spec.Name, spec.Type, spec.AttachType, spec.AttachTo)
+	var line []byte
 	for _, i := range spec.Instructions {
-		fmt.Fprintf(sum, "%d %d %d %d %d %s\n", i.OpCode, i.Dst, i.Src, i.Offset, i.Constant, i.Reference())
+		line = binary.LittleEndian.AppendUint32(line[:0], uint32(i.OpCode))
+		line = append(line, byte(i.Dst), byte(i.Src))
+		line = binary.LittleEndian.AppendUint16(line, uint16(i.Offset))
+		line = binary.LittleEndian.AppendUint64(line, uint64(i.Constant))
+		line = append(append(line, i.Reference()...), 0)
+		sum.Write(line)
 	}
 }
