@@ -187,3 +187,30 @@ func TestEvents(t *testing.T) {
 	_, err = m.Run(0, true, nil)
 	require.Error(t, err)
 }
+
+func TestTop(t *testing.T) {
+	probe := &ir.Probe{
+		Hooks: []ir.Hook{{Keys: []*ir.Expr{argument(uintType, 0)}, Measures: []*ir.Expr{
+			argument(intType, 1), argument(intType, 1), argument(intType, 1), argument(intType, 1),
+		}}},
+		Keys: []ir.Field{{Name: "key", Type: uintType}}, Entries: 4, Top: &ir.Top{K: 2, Measure: 1},
+		Measures: []ir.Measure{
+			{Name: "sum", Kind: ir.Sum, Type: intType}, {Name: "least", Kind: ir.Min, Type: intType},
+			{Name: "mean", Kind: ir.Average, Type: intType}, {Name: "sizes", Kind: ir.Histogram, Type: intType, Bounds: []int64{0}},
+		},
+	}
+	m := interp.New(probe, interp.World{})
+	rows, other := m.Top()
+	require.Empty(t, rows)
+	require.Nil(t, other)
+	for _, match := range [][2]int64{{1, -7}, {2, 5}, {3, -1}, {4, 9}, {5, 100}, {5, 3}} {
+		run(t, m, false, signed(match[0]), signed(match[1]))
+	}
+	rows, other = m.Top()
+	require.Equal(t, []ir.Value{{Number: 4}}, rows[0].Keys)
+	require.Equal(t, []ir.Value{{Number: 2}}, rows[1].Keys)
+	require.Len(t, rows, 2)
+	require.Equal(t, &ir.Row{Measures: []ir.Measured{
+		{Number: 95}, {Number: signed(-7)}, {Number: 95, Count: 4}, {Buckets: []uint64{2, 2}},
+	}}, other)
+}

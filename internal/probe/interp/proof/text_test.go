@@ -32,7 +32,7 @@ func (t *texts) boolean(depth int) string {
 		return t.one("true", "false", "yes", t.sock()+".g", t.sock()+".f")
 	}
 	depth--
-	switch t.random.IntN(12) {
+	switch t.random.IntN(14) {
 	case 0:
 		return "!" + t.boolean(depth)
 	case 1, 2:
@@ -49,6 +49,10 @@ func (t *texts) boolean(depth int) string {
 		return fmt.Sprintf("(%s in [%s])", t.integer(depth), t.list(t.literal))
 	case 9:
 		return fmt.Sprintf("(%s.name in [%s])", t.sock(), t.list(func() string { return "'" + t.one(words...) + "'" }))
+	case 11:
+		return fmt.Sprintf("(%s %s %s)", t.duration(), t.one("==", "!=", "<", "<=", ">", ">="), t.duration())
+	case 12:
+		return fmt.Sprintf("(%s in [%s])", t.unsigned(depth), t.list(func() string { return strconv.FormatUint(arbitrary.Number(t.random), 10) + "u" }))
 	case 10:
 		return fmt.Sprintf("(%s.next %s null)", t.sock(), t.one("==", "!="))
 	}
@@ -105,4 +109,13 @@ func (t *texts) unsigned(depth int) string {
 		return fmt.Sprintf("(%s ? %s : %s)", t.boolean(depth), t.unsigned(depth), t.unsigned(depth))
 	}
 	return fmt.Sprintf("(%s %s %s)", t.unsigned(depth), t.one("+", "-", "*", "/", "%"), t.unsigned(depth))
+}
+
+// duration is of literals alone: no member of the made-up struct is one.
+func (t *texts) duration() string {
+	text := fmt.Sprintf("duration('%d%s')", t.random.IntN(90), t.one("ns", "us", "ms", "s", "m"))
+	if t.random.IntN(3) == 0 {
+		return fmt.Sprintf("(%s %s %s)", text, t.one("+", "-"), t.duration())
+	}
+	return text
 }

@@ -137,7 +137,8 @@ func drawSocket(t testing.TB, kernel *btf.Spec, random *rand.Rand) *socket {
 	for i := range s.sk.bytes {
 		s.sk.bytes[i] = byte(random.Uint32())
 	}
-	for view, path := range counted {
+	for _, view := range slices.Sorted(maps.Keys(counted)) {
+		path := counted[view]
 		value := random.Uint64N(1 << min(find(t, s.sk.kind, path).bits, 62))
 		if strings.HasSuffix(path, "counter") {
 			value &= 1<<31 - 1
@@ -169,19 +170,19 @@ func (s *socket) drawAddresses() {
 	const version4, version6 = 2, 10
 	family := []uint64{version4, version6}[s.random.IntN(2)]
 	s.number("sock(sk).family", common+"skc_family", family, family)
-	for view, paths := range map[string][2]string{
-		"sock(sk).saddr": {"skc_rcv_saddr", "skc_v6_rcv_saddr"}, "sock(sk).daddr": {"skc_daddr", "skc_v6_daddr"},
+	for _, side := range [][3]string{
+		{"sock(sk).saddr", "skc_rcv_saddr", "skc_v6_rcv_saddr"}, {"sock(sk).daddr", "skc_daddr", "skc_v6_daddr"},
 	} {
 		address := make([]byte, 16)
 		for i := range address {
 			address[i] = byte(s.random.Uint32())
 		}
-		s.sk.copy(s.t, common+paths[1], address)
+		s.sk.copy(s.t, common+side[2], address)
 		if family == version4 {
 			address = append([]byte{10: 0xff, 11: 0xff}, address[:4]...)
-			s.sk.copy(s.t, common+paths[0], address[12:])
+			s.sk.copy(s.t, common+side[1], address[12:])
 		}
-		s.addresses[view] = address
+		s.addresses[side[0]] = address
 	}
 }
 
