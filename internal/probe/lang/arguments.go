@@ -186,6 +186,9 @@ func (c *compiler) iterator(s *site) *Problem {
 			continue
 		}
 		a := argument{name: name, typ: m.Type, offset: m.Offset}
+		if name == "task" && c.kernel.Elem(m.Type).Name == taskView.of {
+			a.over = taskView
+		}
 		s.arguments = append(s.arguments, a)
 		if strings.HasSuffix(name, "_sk") || name == "sk_common" {
 			a.name, a.path = "sk", name

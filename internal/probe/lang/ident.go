@@ -72,6 +72,9 @@ func (c *checker) argument(e ast.Expr, a argument) (value, *Problem) {
 		typ.Hint = a.hint
 	}
 	v.expr = c.make(e, ir.Expr{Op: ir.OpContext, Type: typ, Load: v.expr.Load})
+	if a.over != nil {
+		return value{form: viewed, view: a.over, self: &v}, nil
+	}
 	return v, nil
 }
 
@@ -93,6 +96,12 @@ type documented struct{ name, gives, about string }
 func (c *checker) builtin(e ast.Expr, name string) (v value, known bool, problem *Problem) {
 	simple := func(op ir.Op, typ ir.Type) (value, bool, *Problem) {
 		return scalarValue(c.make(e, ir.Expr{Op: op, Type: typ})), true, nil
+	}
+	switch name {
+	case "pid", "tid", "comm", "task":
+		if c.site.hook.Kind == ir.Iterator {
+			return v, true, c.problem(e, fmt.Sprintf("an iterator's %s would be of who reads it", name), "in {iter: task}, task.pid is of the thread at hand")
+		}
 	}
 	switch name {
 	case "now":

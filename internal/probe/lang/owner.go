@@ -21,7 +21,7 @@ const (
 		" : " + ownerV1 + " : " + ownerNetNS
 	ownerTask = "self.cgroups.dfl_cgrp.level > 0 ? owned(1, self.cgroups.dfl_cgrp.kn.id)" +
 		" : " + ownerTaskV1 + " : self.nsproxy != null ? owned(3, self.nsproxy.net_ns.ns.inum) : owned(3, 0)"
-	ownerTaskV1 = "cgroup1 && self.cgroups.subsys[cgroup1Index].cgroup.level > 0" +
+	ownerTaskV1 = "anyCgroup1 && self.cgroups.subsys[cgroup1Index].cgroup.level > 0" +
 		" ? owned(2, self.cgroups.subsys[cgroup1Index].cgroup.kn.id)"
 	ownerPacket = "self.sk != null ? ownerOf(self.sk) : self.dev != null ? owned(3, self.dev.nd_net.net.ns.inum) : ownerOfTask(currentTask)"
 	netnsSocket = "owned(3, self.skc_net.net.ns.inum)"
@@ -60,15 +60,22 @@ func (c *checker) held(e ast.Expr, socket, packet, task string) (value, *Problem
 		text := socket
 		if c.begins(to, "sk_buff") {
 			text = packet
+		} else if kind == ir.Iterator && to.Name == "task_struct" {
+			text = task
 		} else if !c.begins(to, "sock_common") || c.begins(to, "request_sock") {
 			continue
 		}
-		v, problem := c.argument(e, *a)
+		bare := *a
+		bare.over = nil
+		v, problem := c.argument(e, bare)
 		if problem == nil && v.pointer() {
 			asked, texts = append(asked, v), append(texts, text)
 		}
 	}
-	if kind == ir.Iterator && len(asked) > 0 {
+	if kind == ir.Iterator {
+		if len(asked) == 0 {
+			return value{}, c.problem(e, "whose this is is not known at this hook", "iterators of sockets and tasks tell")
+		}
 		return c.heldBy(e, asked[0], texts[0])
 	}
 	running, problem := c.taskPointer(e)

@@ -132,6 +132,8 @@ var rightTexts = []struct{ hook, text string }{
 	{"iter:tcp", "owner"},
 	{"iter:udp", "udp(sk).rx_queue"},
 	{"iter:task", "task(task).comm"},
+	{"iter:task", "task.pid"},
+	{"iter:task", "owner"},
 	{"tcx:ingress", "packet.len"},
 	{"tcx:ingress", "packet.saddr in cidr('10.0.0.0/8')"},
 	{"tcx:egress", "packet.dport == 53"},

@@ -34,6 +34,8 @@ type argument struct {
 	// view stands for the context itself; text is the number that tells where in the record a text lies.
 	view *view
 	text bool
+	// over is a view through which the pointer is looked at, where every hook has such a view under that name.
+	over *view
 	// relative texts lie at an offset from behind the number, not from the record's start.
 	relative bool
 	// refused is why it cannot be read.

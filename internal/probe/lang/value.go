@@ -3,8 +3,6 @@
 package lang
 
 import (
-	"fmt"
-
 	"github.com/aeolus-ebpf/aeolus/internal/probe/ir"
 	"github.com/aeolus-ebpf/aeolus/internal/probe/types"
 )
@@ -83,11 +81,4 @@ func (v *value) String() string {
 		return "a text"
 	}
 	return v.expr.Type.String()
-}
-
-func named(v *value, name string) string {
-	if name == "" {
-		return v.String()
-	}
-	return fmt.Sprintf("%s (%s)", name, v)
 }

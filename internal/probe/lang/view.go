@@ -285,7 +285,10 @@ func (c *checker) insideName(e ast.Expr, name string) (v value, done bool, probl
 	switch name {
 	case "self":
 		return f.self, true, nil
+	case "anyCgroup1":
+		return value{expr: c.truth(e, c.target.Cgroup1Index >= 0), static: true}, true, nil
 	case "cgroup1":
+		// An iterator's running task is whoever reads it, and holds none of the sockets.
 		return value{expr: c.truth(e, c.target.Cgroup1Index >= 0 && c.site.hook.Kind != ir.Iterator), static: true}, true, nil
 	case "cgroup1Index":
 		return scalarValue(c.number(e, ir.Type{Kind: ir.Int}, uint64(max(0, c.target.Cgroup1Index)))), true, nil

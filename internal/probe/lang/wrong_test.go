@@ -130,6 +130,8 @@ var wrongTexts = []struct{ hook, text string }{
 	{"kretprobe:tcp_v4_connect", "sock(sk).dport == 80"},
 	{"fentry:tcp_v4_connect", "ret == 0"},
 	{"iter:tcpp", "true"},
+	{"iter:tcp", "comm == 'x'"},
+	{"iter:task", "task.tgid == 1"},
 	{"cgroup:connect5", "true"},
 	{"cgroup:connect4", "ctx.port == 5"},
 	{"cgroup:ingress", "owner == 5u"},
