@@ -4,6 +4,8 @@ package gen_test
 
 import (
 	"net"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,4 +184,23 @@ func TestEstablished(t *testing.T) {
 		require.Equal(t, net.IPv4(127, 0, 0, 1).To16(), net.IP(events[0].Emit[1].Wide))
 		require.Zero(t, r.losses(t))
 	}
+}
+
+// TestOwnName reads the name of the thread that opens connections, which is this one's.
+func TestOwnName(t *testing.T) {
+	testkit.RequireRoot(t)
+	hook, _, _ := stateHook(ir.BTFTracepoint)
+	probe := simple(hook, &ir.Expr{Op: ir.OpComm, Type: text(16)})
+	r := load1(t, probe, modern)
+	r.attach(t, probe)
+	connections(t, 3)
+	own, err := os.ReadFile("/proc/self/comm")
+	require.NoError(t, err)
+	want := make([]byte, 16)
+	copy(want, strings.TrimSpace(string(own)))
+	found := false
+	for _, row := range r.rows(t) {
+		found = found || string(row.Keys[0].Wide) == string(want)
+	}
+	require.True(t, found, "%q in %v", want, r.rows(t))
 }

@@ -149,9 +149,9 @@ func (b *builder) readString(e *ir.Expr, helper asm.BuiltinFunc) *wide {
 	return &wide{slot: s, width: e.Type.Width()}
 }
 
+// comm is the thread's name. The helper fills the rest with zeros.
 func (b *builder) comm(e *ir.Expr) *wide {
 	s := b.newSlot(16, e)
-	b.zero(s)
 	b.call(asm.FnGetCurrentComm, bySlot(s, 0), byNumber(16))
 	return b.cut(e, &wide{slot: s, width: 16})
 }
