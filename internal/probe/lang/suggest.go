@@ -234,7 +234,7 @@ func (c *checker) elsewhere(t types.Type, name string) string {
 
 // showing is the field of a view that shows a raw member.
 func (v *view) showing(member string) string {
-	if len(member) < 4 {
+	if len(member) < 4 || v.field(member) != nil {
 		return ""
 	}
 	for i := range v.fields {
@@ -264,6 +264,9 @@ func (c *checker) viewOf(t types.Type) string {
 func (c *checker) viewHint(v *view, name string) string {
 	if c.inside != nil || c.asking {
 		return ""
+	}
+	if f := v.showing(name); f != "" {
+		return f + " shows it"
 	}
 	if hint := nearest(name, v.fieldNames()); hint != "" {
 		return hint
