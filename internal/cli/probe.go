@@ -10,8 +10,10 @@ func (a *app) probeCommand() *cobra.Command {
 		Short: "Ask the kernel a question of your own",
 		Long: `A probe describes something that happens in the kernel in a few lines: where to look, what must hold, what to count and
 by what. It is compiled for this kernel in milliseconds, counts within it, and costs nothing once it ends.`,
-		Example: `  aeolus probe check slow-handshakes.yaml     what is wrong with it, with line and column
-  aeolus probe schema                         for editors`,
+		Example: `  sudo aeolus probe run --hook event:tcp_retransmit_skb --by 'sock(sk).daddr' --measure 'count()'
+  sudo aeolus probe run slow-handshakes.yaml     the answers as they come, until Ctrl-C
+  aeolus probe check slow-handshakes.yaml        what is wrong with it, with line and column
+  aeolus probe explain slow-handshakes.yaml      what it becomes, and what it will cost`,
 		Args: subcommandOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -20,5 +22,5 @@ by what. It is compiled for this kernel in milliseconds, counts within it, and c
 }
 
 func (a *app) probeCommands() []*cobra.Command {
-	return []*cobra.Command{a.probeCheckCommand(), a.probeExplainCommand(), a.probeSchemaCommand()}
+	return []*cobra.Command{a.probeRunCommand(), a.probeCheckCommand(), a.probeExplainCommand(), a.probeTestCommand(), a.probeSchemaCommand()}
 }

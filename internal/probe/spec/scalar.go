@@ -25,6 +25,8 @@ type scalar struct {
 	plain bool
 	// number scalars are whole numbers without quotes.
 	number bool
+	// bounded scalars are times and sizes: plain, and no expressions.
+	bounded bool
 	// read gives the value; its error is the message.
 	read func(text string) (any, error)
 	// schema are the keywords beside the type.
@@ -137,8 +139,8 @@ func whole(least, most int) *shape {
 
 // span takes times.
 func span(least, most time.Duration) *shape {
-	return &shape{expected: units.AboutTime, scalar: &scalar{
-		plain: true,
+	return &shape{expected: units.AboutTime, bounds: "from " + units.Duration(least) + " to " + units.Duration(most), scalar: &scalar{
+		plain: true, bounded: true,
 		read: func(text string) (any, error) {
 			d, err := units.ParseTime(text)
 			if err != nil {
@@ -155,8 +157,8 @@ func span(least, most time.Duration) *shape {
 
 // size takes numbers of bytes.
 func size(least, most uint64) *shape {
-	return &shape{expected: units.AboutBytes, scalar: &scalar{
-		plain: true,
+	return &shape{expected: units.AboutBytes, bounds: "from " + units.Bytes(float64(least)) + " to " + units.Bytes(float64(most)), scalar: &scalar{
+		plain: true, bounded: true,
 		read: func(text string) (any, error) {
 			n, err := units.ParseBytes(text)
 			if err != nil {
@@ -173,7 +175,7 @@ func size(least, most uint64) *shape {
 
 // share takes per cents and gives millionths.
 func share(least, most uint32) *shape {
-	return &shape{expected: units.AboutShare, scalar: &scalar{
+	return &shape{expected: units.AboutShare, bounds: "from " + units.Percent(float64(least)/1e6) + " to " + units.Percent(float64(most)/1e6), scalar: &scalar{
 		read: func(text string) (any, error) {
 			v, err := units.ParseShare(text)
 			if err != nil {
@@ -191,7 +193,7 @@ func share(least, most uint32) *shape {
 
 // rate takes numbers per second.
 func rate(most uint32) *shape {
-	return &shape{expected: units.AboutRate, scalar: &scalar{
+	return &shape{expected: units.AboutRate, bounds: fmt.Sprintf("from 1/s to %d/s", most), scalar: &scalar{
 		read: func(text string) (any, error) {
 			v, err := units.ParseRate(text)
 			if err != nil {

@@ -22,17 +22,20 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-const schemaFile = "../../../docs/reference/probe.schema.json"
-
-func TestSchema_isFresh(t *testing.T) {
+func TestReference_isFresh(t *testing.T) {
 	text, err := Schema()
 	require.NoError(t, err)
-	if *update {
-		require.NoError(t, os.WriteFile(schemaFile, text, 0o644))
+	var page bytes.Buffer
+	require.NoError(t, Reference(&page))
+	for file, made := range map[string][]byte{"probe.schema.json": text, "probe.md": page.Bytes()} {
+		file = filepath.Join("../../../docs/reference", file)
+		if *update {
+			require.NoError(t, os.WriteFile(file, made, 0o644))
+		}
+		want, err := os.ReadFile(file)
+		require.NoError(t, err, "run go test ./internal/probe/spec -update to write it")
+		require.Equal(t, string(want), string(made), "if it should be so: go test ./internal/probe/spec -update")
 	}
-	want, err := os.ReadFile(schemaFile)
-	require.NoError(t, err, "run go test ./internal/probe/spec -update to write it")
-	require.Equal(t, string(want), string(text), "if it should be so: go test ./internal/probe/spec -update")
 }
 
 // validator is another's reading of the schema.

@@ -7,6 +7,8 @@ package spec
 type shape struct {
 	// expected names it in messages: "a time such as 10s".
 	expected string
+	// bounds says between what it must be, for the reference.
+	bounds string
 	// name is what the schema refers to a shape by that stands at several places.
 	name string
 	// scalar reads a scalar; nil where none is allowed.
