@@ -4,14 +4,18 @@ package spec
 
 import (
 	"fmt"
+	"sync"
 	"time"
 )
 
 // identifiers are names that an expression may use.
 const identifiers = `[A-Za-z_][A-Za-z0-9_]*`
 
-// document is the one table of what a probe may say: the parser, the schema and the reference follow it.
-func document() *shape {
+// document is the one table of what a probe may say: the parser, the schema and the reference follow it. Making it takes longer
+// than reading a probe, so it is made once.
+var document = sync.OnceValue(newDocument)
+
+func newDocument() *shape {
 	label := words("a label's value", `[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|`, LongestName)
 	labelKey := words("a label's name, such as app or app.kubernetes.io/name", `([a-z0-9][a-z0-9.-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*`, LongestText)
 	labels := &shape{name: "labels", expected: "labels, such as {app: checkout}", keys: labelKey, values: label, most: MostLabels}
