@@ -102,10 +102,11 @@ func edgeText(v float64, t ir.Type) string {
 	return figureText(v, t)
 }
 
-// boundText says below what a quantile is.
-func boundText(v float64, t ir.Type) string {
+// quantileText says below what, or beyond what, the given share of a histogram's values is.
+func quantileText(bars []bucket, share float64, t ir.Type) string {
+	v := quantile(bars, share)
 	if math.IsInf(v, 1) {
-		return "–"
+		return "≥" + figureText(bars[len(bars)-1].from, t)
 	}
 	return "<" + figureText(v, t)
 }

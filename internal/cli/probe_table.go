@@ -117,7 +117,7 @@ func figures(m *ir.Measure, v, before *ir.Measured, over time.Duration) []table.
 			return []table.Cell{{}, table.Text("0"), unknown, unknown}
 		}
 		return []table.Cell{table.Text(spark(bars, sparkBars)), table.Text(figureText(proberun.Weight(m, v), ir.Type{})),
-			table.Text(boundText(quantile(bars, 0.5), m.Type)), table.Text(boundText(quantile(bars, 0.99), m.Type))}
+			table.Text(quantileText(bars, 0.5, m.Type)), table.Text(quantileText(bars, 0.99, m.Type))}
 	case ir.Average:
 		if v.Count == 0 {
 			return []table.Cell{unknown}
