@@ -107,9 +107,9 @@ func TestWides(t *testing.T) {
 	}
 }
 
-// TestDirect reads a planted socket through a pointer that the verifier knows.
-func TestDirect(t *testing.T) {
-	testkit.RequireRoot(t)
+// casting is modern, with the numbers that bpf_rdonly_cast takes.
+func casting(t *testing.T) gen.Features {
+	t.Helper()
 	kernel, err := btf.LoadKernelSpec()
 	require.NoError(t, err)
 	var cast *btf.Func
@@ -126,6 +126,13 @@ func TestDirect(t *testing.T) {
 		id, err := kernel.TypeID(found)
 		return uint32(id), err == nil
 	}
+	return features
+}
+
+// TestDirect reads a planted socket through a pointer that the verifier knows.
+func TestDirect(t *testing.T) {
+	testkit.RequireRoot(t)
+	features := casting(t)
 	direct := func(structure string) ir.Type { return ir.Type{Kind: ir.Pointer, Struct: structure, Direct: true} }
 	sk := &ir.Expr{Op: ir.OpContext, Type: direct("sock_common"), Load: ir.Load{Size: 8}}
 	planted := content()
@@ -140,4 +147,20 @@ func TestDirect(t *testing.T) {
 		}
 		both(t, e, planted, func(uint64) []uint64 { return []uint64{0} }, features)
 	}
+}
+
+// TestCastByNumber takes a socket for what begins with one, in a hook.
+func TestCastByNumber(t *testing.T) {
+	testkit.RequireRoot(t)
+	hook, sk, state := stateHook(ir.BTFTracepoint)
+	inet := &ir.Expr{Op: ir.OpCast, Type: directTo("inet_sock"), Args: []*ir.Expr{sk, op(ir.OpEq, ir.Bool, state, number(ir.Int, 1))}}
+	probe := simple(hook, load(typeOf(ir.Int), inet, ir.Load{Offset: place(t, "inet_sock", "inet_sport"), Size: 2, BigEndian: true}))
+	r := load1(t, probe, casting(t))
+	r.attach(t, probe)
+	port := connections(t, 2)
+	counts := map[uint64]uint64{}
+	for _, row := range r.rows(t) {
+		counts[row.Keys[0].Number] = row.Measures[0].Number
+	}
+	require.EqualValues(t, 2, counts[uint64(port)], "the server's end of each connection")
 }
