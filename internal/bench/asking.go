@@ -208,8 +208,10 @@ func (m *probeMeasures) askClang(ctx context.Context, round int) (_ map[string]f
 	}
 	defer func() { err = errors.Join(err, running.Close()) }()
 	figures[attached] = time.Since(began).Seconds()
-	if err := running.Next(ctx); err != nil {
-		return nil, fmt.Errorf("waiting for an answer of a program by clang: %w", err)
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for an answer of a program by clang: %w", context.Cause(ctx))
+	case <-running.Events():
 	}
 	figures[answered] = time.Since(began).Seconds()
 	return figures, nil

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aeolus-ebpf/aeolus/internal/probe"
@@ -48,10 +49,13 @@ func AskMain(ctx context.Context, in io.Reader, out io.Writer, args []string) er
 func askMany(ctx context.Context, in io.Reader, out io.Writer, target probe.Target) error {
 	var running []*run.Probe
 	stop := func() error {
-		var errs []error
-		for _, one := range running {
-			errs = append(errs, one.Close())
+		// Each waits until nobody is in its programs any more: they wait together.
+		errs := make([]error, len(running))
+		var ending sync.WaitGroup
+		for i, one := range running {
+			ending.Go(func() { errs[i] = one.Close() })
 		}
+		ending.Wait()
 		running = nil
 		return errors.Join(errs...)
 	}

@@ -76,7 +76,12 @@ func (c *comparison) round(ctx context.Context, round int) (err error) {
 			if err != nil {
 				return err
 			}
-			running.add(program.Close)
+			taking := take(program.Events())
+			running.add(func() error {
+				err := program.Close()
+				<-taking
+				return err
+			})
 			ids["written"] = []uint32{program.ID}
 			return nil
 		},
@@ -119,15 +124,10 @@ func (c *comparison) startGenerated(ctx context.Context, running *closers) ([]ui
 	if err != nil {
 		return nil, err
 	}
-	drained := make(chan struct{})
-	go func() {
-		defer close(drained)
-		for range started.Events() {
-		}
-	}()
+	taking := take(started.Events())
 	running.add(func() error {
 		err := started.Close()
-		<-drained
+		<-taking
 		return err
 	})
 	after, err := stats.Of(os.Getpid())
@@ -148,6 +148,17 @@ func (c *comparison) startGenerated(ctx context.Context, running *closers) ([]ui
 		return nil, errors.New("finding the probe's programs: there are none")
 	}
 	return ids, nil
+}
+
+// take takes what comes, until no more comes.
+func take[T any](events <-chan T) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range events {
+		}
+	}()
+	return done
 }
 
 // instructionsOf is how many instructions programs have, all together.

@@ -8,6 +8,7 @@ package byhand
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -21,10 +22,16 @@ type Running struct {
 	objects *ebpf.Collection
 	link    link.Link
 	reader  *ringbuf.Reader
-	// came holds that an event has come, until somebody asks.
-	came chan struct{}
-	done chan struct{}
+	events  chan []byte
+	// closed tells the reader that nobody listens any more, done that it has ended.
+	closed, done chan struct{}
 }
+
+// eventsKept is how many events wait to be taken.
+const eventsKept = 256
+
+// Events are what the program tells of. They must be taken.
+func (r *Running) Events() <-chan []byte { return r.events }
 
 // Start loads and attaches the C of a question.
 func Start(q Question) (*Running, error) {
@@ -52,7 +59,7 @@ func start(spec *ebpf.CollectionSpec, program string) (_ *Running, err error) {
 			delete(spec.Maps, name)
 		}
 	}
-	r := &Running{came: make(chan struct{}, 1), done: make(chan struct{})}
+	r := &Running{events: make(chan []byte, eventsKept), closed: make(chan struct{}), done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("starting %s: %w", program, errors.Join(err, r.Close()))
@@ -77,14 +84,15 @@ func start(spec *ebpf.CollectionSpec, program string) (_ *Running, err error) {
 	return r, err
 }
 
-// drain reads events as they come, and lets them go.
+// drain reads events as they come, and hands them on, as a probe's reader does.
 func (r *Running) drain(reader *ringbuf.Reader) {
 	defer close(r.done)
 	var record ringbuf.Record
 	for reader.ReadInto(&record) == nil {
 		select {
-		case r.came <- struct{}{}:
-		default:
+		case r.events <- slices.Clone(record.RawSample):
+		case <-r.closed:
+			return
 		}
 	}
 }
@@ -96,9 +104,11 @@ func (r *Running) Close() error {
 		errs = append(errs, r.link.Close())
 	}
 	if r.reader != nil {
+		close(r.closed)
 		errs = append(errs, r.reader.Close())
 		<-r.done
 	}
+	close(r.events)
 	if r.objects != nil {
 		r.objects.Close()
 	}

@@ -3,7 +3,6 @@
 package byhand
 
 import (
-	"context"
 	"net"
 	"syscall"
 	"testing"
@@ -48,6 +47,10 @@ func TestStart_answersEachQuestion(t *testing.T) {
 			names[q.program] = true
 			running, err := Start(q)
 			require.NoError(t, err)
+			go func() {
+				for range running.Events() {
+				}
+			}()
 			defer func() { require.NoError(t, running.Close()) }()
 			run(t, q)
 			instructions, err := Instructions(running.ID)
@@ -80,11 +83,14 @@ func TestConnects_clang(t *testing.T) {
 	running, err := StartObject(object)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, running.Close()) }()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
 	_, err = net.Dial("tcp4", "127.0.0.1:4711")
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
-	require.NoError(t, running.Next(ctx))
+	select {
+	case event := <-running.Events():
+		require.Equal(t, []byte{127, 0, 0, 1}, event)
+	case <-time.After(10 * time.Second):
+		t.Fatal("the connect was not told of")
+	}
 	_, err = q.Compile(t.Context(), "clang-14", "/nowhere")
 	require.Error(t, err)
 }

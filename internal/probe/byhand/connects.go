@@ -5,7 +5,6 @@ package byhand
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -74,17 +73,4 @@ func StartObject(object string) (*Running, error) {
 		return nil, fmt.Errorf("reading %s: %w", object, err)
 	}
 	return start(spec, "connecting")
-}
-
-// Next waits for the next event of a program that tells of some.
-func (r *Running) Next(ctx context.Context) error {
-	if r.reader == nil {
-		return errors.New("waiting for an event: the program tells of none")
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-r.came:
-		return nil
-	}
 }

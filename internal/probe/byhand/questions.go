@@ -31,7 +31,9 @@ spec:
 %s`
 
 // Text is the question as a probe.
-func (q Question) Text() string { return fmt.Sprintf(header, strings.ReplaceAll(q.program, "_", "-"), q.Tracepoint, q.body) }
+func (q Question) Text() string {
+	return fmt.Sprintf(header, strings.ReplaceAll(q.program, "_", "-"), q.Tracepoint, q.body)
+}
 
 // Questions are all of them.
 func Questions() []Question {
