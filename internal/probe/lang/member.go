@@ -106,8 +106,28 @@ func (c *checker) read(e ast.Expr, at value, bits, shift int) (value, *Problem) 
 		c.pointTo(&typ, v.kernel)
 		typ.Direct = at.base != nil && at.base.Type.Direct && !at.shared && typ.Struct != ""
 	}
-	v.expr = c.loadFrom(e, at.base, typ, load)
+	base := at.base
+	if ok && at.shared && load.Size == 8 && base != nil && base.Type.Direct {
+		// The verifier would take the number for the pointer that may lie at the same place, and let nobody calculate with it.
+		base = c.indirect(e, base)
+	}
+	v.expr = c.loadFrom(e, base, typ, load)
 	return v, nil
+}
+
+// indirect is a pointer that is read by the helper.
+func (c *checker) indirect(e ast.Expr, pointer *ir.Expr) *ir.Expr {
+	made := *pointer
+	made.Type.Direct = false
+	switch pointer.Op {
+	case ir.OpAddress, ir.OpCast:
+		made.Args = append([]*ir.Expr{c.indirect(e, pointer.Args[0])}, pointer.Args[1:]...)
+	case ir.OpGuard:
+		made.Args = []*ir.Expr{pointer.Args[0], c.indirect(e, pointer.Args[1])}
+	case ir.OpCond:
+		made.Args = []*ir.Expr{pointer.Args[0], c.indirect(e, pointer.Args[1]), c.indirect(e, pointer.Args[2])}
+	}
+	return c.make(e, made)
 }
 
 func (c *checker) loadFrom(e ast.Expr, base *ir.Expr, typ ir.Type, load ir.Load) *ir.Expr {
