@@ -12,6 +12,9 @@ import (
 	"github.com/aeolus-ebpf/aeolus/test/kernel/probe"
 )
 
+// selfName is what the probe of this program is called.
+const selfName = "self"
+
 // calls is how often called is called.
 const calls = 25
 
@@ -35,11 +38,11 @@ func selfDocument(t *testing.T) probe.Document {
 	require.NoError(t, err)
 	const text = `apiVersion: aeolus.io/v1alpha1
 kind: Probe
-metadata: {name: self}
+metadata: {name: ` + selfName + `}
 spec:
   hook: {uprobe: '%s:github.com/aeolus-ebpf/aeolus/test/kernel/probe/run_test.called'}
   by: {pid: pid}
   measure: {calls: count()}
 `
-	return probe.Document{Name: "self", Text: fmt.Appendf(nil, text, path)}
+	return probe.Document{Name: selfName, Text: fmt.Appendf(nil, text, path)}
 }
