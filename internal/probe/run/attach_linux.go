@@ -3,6 +3,7 @@
 package run
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -37,7 +38,7 @@ var cgroupAttach = map[string]ebpf.AttachType{
 func attach(hook *ir.Hook, program *ebpf.Program) (link.Link, error) {
 	attached, err := attachKind(hook, program)
 	if err != nil {
-		return nil, fmt.Errorf("attaching to %s: %w", probe.HookName(hook), err)
+		return nil, fmt.Errorf("attaching to %s: %w", probe.HookName(hook), denied(hook.Kind, err))
 	}
 	return attached, nil
 }
@@ -148,15 +149,41 @@ func notSupported(err error) bool {
 	return false
 }
 
-// denied explains an error that stands for a missing privilege, or for a kernel that denies something to everybody.
-func denied(hook *ir.Hook, err error) error {
+// needed are the capabilities that a kind of hook asks for, beside CAP_BPF. CAP_SYS_ADMIN stands for all.
+func needed(kind ir.HookKind) []string {
+	switch kind {
+	case ir.TCX, ir.Cgroup:
+		return []string{feature.CapabilityBPF, feature.CapabilityNet}
+	case ir.Uprobe, ir.Uretprobe:
+		return []string{feature.CapabilityBPF, feature.CapabilityTrace, feature.CapabilityAdmin}
+	case ir.HookInvalid:
+		return []string{feature.CapabilityBPF}
+	}
+	return []string{feature.CapabilityBPF, feature.CapabilityTrace}
+}
+
+// denied explains an error that stands for a missing privilege, or for a kernel that denies something to everybody. what is being
+// done is said by the caller.
+func denied(kind ir.HookKind, err error) error {
 	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EACCES) {
 		return err
 	}
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("loading %s: %w: needs CAP_BPF and CAP_PERFMON (and CAP_NET_ADMIN for tcx and cgroup hooks)", probe.HookName(hook), unix.EPERM)
+	holds := func(name string) bool {
+		return feature.Try(context.Background(), feature.Config{}, name).Verdict == feature.Yes
 	}
-	return fmt.Errorf("loading %s: %w", probe.HookName(hook), feature.ErrDenied)
+	if holds(feature.CapabilityAdmin) {
+		return feature.ErrDenied
+	}
+	var missing []string
+	for _, name := range needed(kind) {
+		if !holds(name) {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w: it needs %s, which this process has not got", unix.EPERM, strings.Join(missing, " and "))
+	}
+	return feature.ErrDenied
 }
 
 // isGone tells whether a key is not there.

@@ -151,13 +151,14 @@ func loadSet(c *probe.Compiled) (*load.Set, error) {
 	}
 	program := blamed(c.Object, err)
 	if program == nil {
-		return nil, fmt.Errorf("loading probe %s: %w", c.Resolved.Name, err)
+		return nil, fmt.Errorf("loading probe %s: %w", c.Resolved.Name, denied(ir.HookInvalid, err))
 	}
 	var words *ebpf.VerifierError
 	if errors.As(err, &words) && len(words.Log) > 0 {
 		return nil, &hookError{program, refuse(c, program, words.Log, words.Cause)}
 	}
-	return nil, &hookError{program, denied(hookOf(c.Resolved, program), err)}
+	hook := hookOf(c.Resolved, program)
+	return nil, &hookError{program, fmt.Errorf("loading %s: %w", probe.HookName(hook), denied(hook.Kind, err))}
 }
 
 // blamed is the program that an error of the library is about, nil for none.
@@ -207,6 +208,6 @@ func (l *loaded) detach() error {
 		closing.Go(func() { errs[len(l.links)+i] = w.close() })
 	}
 	closing.Wait()
-	l.links, l.walkers = nil, nil
+	l.links = nil
 	return errors.Join(errs...)
 }

@@ -29,6 +29,11 @@ func (p *Probe) Status() Status {
 func (p *Probe) status() Status {
 	object, resolved := p.loaded.compiled.Object, p.loaded.compiled.Resolved
 	s := Status{Since: p.since, Notes: slices.Clone(p.loaded.notes)}
+	for _, w := range p.loaded.walkers {
+		if note := w.note(); note != "" {
+			s.Notes = append(s.Notes, note)
+		}
+	}
 	if p.ir.TTL > 0 {
 		s.Ends = p.since.Add(p.ir.TTL)
 	}

@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 
+	"github.com/aeolus-ebpf/aeolus/internal/kernel/feature"
 	"github.com/aeolus-ebpf/aeolus/internal/netlink"
 	"github.com/aeolus-ebpf/aeolus/internal/probe"
 	"github.com/aeolus-ebpf/aeolus/internal/probe/ir"
@@ -32,8 +35,11 @@ type walker struct {
 	hook     *ir.Hook
 	iterator *link.Iter
 	every    time.Duration
-	// index finds the namespaces, for iterators that need that.
+	// index finds the namespaces, for iterators that need that; own is the one that this process lives in.
 	index *netlink.Index
+	own   uint32
+	// keptOut is set where other namespaces may not be entered.
+	keptOut atomic.Bool
 }
 
 func newWalker(hook *ir.Hook, program *ebpf.Program) (*walker, error) {
@@ -47,6 +53,15 @@ func newWalker(hook *ir.Hook, program *ebpf.Program) (*walker, error) {
 	}
 	if slices.Contains(perNamespace, hook.Target) {
 		w.index = netlink.NewIndex("/proc")
+		if own, err := netlink.Current(); err == nil {
+			w.own = own.Inode()
+			_ = own.Close()
+		}
+		for _, name := range []string{feature.CapabilityAdmin, feature.CapabilityPeek} {
+			if feature.Try(context.Background(), feature.Config{}, name).Verdict != feature.Yes {
+				w.keptOut.Store(true)
+			}
+		}
 	}
 	return w, nil
 }
@@ -80,8 +95,15 @@ func (w *walker) walk(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		err := w.read(ctx, func() (io.ReadCloser, error) { return w.openIn(place.Inode) })
-		if err != nil && !errors.Is(err, netlink.ErrNoNamespace) {
+		open := func() (io.ReadCloser, error) { return w.openIn(place.Inode) }
+		if place.Inode == w.own {
+			open = w.iterator.Open
+		}
+		err := w.read(ctx, open)
+		switch {
+		case errors.Is(err, os.ErrPermission) && place.Inode != w.own:
+			w.keptOut.Store(true)
+		case err != nil && !errors.Is(err, netlink.ErrNoNamespace):
 			return err
 		}
 	}
@@ -120,6 +142,14 @@ func (w *walker) read(ctx context.Context, open func() (io.ReadCloser, error)) e
 		}
 	}
 	return nil
+}
+
+// note says what the walks leave out.
+func (w *walker) note() string {
+	if !w.keptOut.Load() {
+		return ""
+	}
+	return probe.HookName(w.hook) + " walks its own network namespace alone: finding and entering others needs CAP_SYS_ADMIN and CAP_SYS_PTRACE"
 }
 
 func (w *walker) close() error { return w.iterator.Close() }
