@@ -4,6 +4,7 @@ package run_test
 
 import (
 	"fmt"
+	"math/bits"
 	"os"
 
 	"github.com/aeolus-ebpf/aeolus/internal/probe/ir"
@@ -226,6 +227,25 @@ var oracles = map[string]oracle{
 	},
 	"raw-members": func(f *found, w *world) string {
 		return equal("connections", f.sum("connections", w.here()), 2*(w.traffic.counters["TcpPassiveOpens"]-orderly6))
+	},
+	"portable": func(f *found, w *world) string {
+		unanswered := w.traffic.counters["TcpActiveOpens"] - w.traffic.counters["TcpPassiveOpens"]
+		return first(
+			equal("ends", f.sum("ends", w.here()), w.traffic.counters["TcpActiveOpens"]),
+			positive("connections without an answer", unanswered),
+			equal("timeouts", f.sum("timeouts", w.here()), w.traffic.counters["TcpRetransSegs"]),
+		)
+	},
+	"arithmetic": func(f *found, w *world) string {
+		port := uint64(w.traffic.port6)
+		at := []is{
+			w.here(), {"high", port / 256}, {"low", port % 256}, {"swapped", port%256*256 + port/256},
+			{"negative", -(port / 256)}, {"size", uint64(bits.Len64(port) - 1)},
+		}
+		return first(
+			equal("opens", f.sum("opens", at...), orderly6), equal("the least", f.one("least", at...).Number, -port),
+			equal("the most", f.one("most", at...).Number, port*port),
+		)
 	},
 	"stacks":  func(f *found, w *world) string { return positive("ends", f.sum("ends", w.here())) },
 	"top":     func(f *found, w *world) string { return positive("changes", f.sum("changes")) },
