@@ -20,8 +20,10 @@ func connectionQuestions() []question {
 	return []question{
 		{
 			example: "tcpconnect", checks: "bpftrace, tcpstates, nstat TcpActiveOpens", tools: []string{"tcpstates"}, ask: askConnect,
-			script: `tracepoint:sock:inet_sock_set_state /args->newstate == 2 && NETNS(args->skaddr) == CLIENT/
-				{ @tcpconnect[comm, ntop(args->family, args->daddr), args->dport] = count(); }`,
+			script: `tracepoint:sock:inet_sock_set_state /args->newstate == 2 && NETNS(args->skaddr) == CLIENT && args->family == 2/
+				{ @tcpconnect[comm, ntop(args->daddr), args->dport] = count(); }
+				tracepoint:sock:inet_sock_set_state /args->newstate == 2 && NETNS(args->skaddr) == CLIENT && args->family == 10/
+				{ @tcpconnect[comm, ntop(args->daddr_v6), args->dport] = count(); }`,
 		},
 		{
 			example: "tcpaccept", checks: "bpftrace, nginx's log, nstat TcpPassiveOpens", ask: askAccept,
@@ -89,6 +91,8 @@ func askConnect(t *testing.T, l *lab) func(*testing.T, *watched) {
 	var tried []attempt
 	l.client.work(t, &tried, "connect", l.server.address.String(), "7781", "7")
 	l.client.run(t, "socat", "-u", "OPEN:/dev/null", fmt.Sprintf("TCP:%s:7780", l.server.address))
+	refused, err := l.client.try("socat", "-u", "OPEN:/dev/null", "TCP6:[::1]:7781")
+	require.Error(t, err, refused)
 	answer := probe.end(t)
 	opens := opened("TcpActiveOpens")
 	return func(t *testing.T, w *watched) {
@@ -97,6 +101,7 @@ func askConnect(t *testing.T, l *lab) func(*testing.T, *watched) {
 		server := l.server.address.String()
 		require.Equal(t, map[string]uint64{
 			"curl," + server + ",7780": 4, "python3," + server + ",7781": 7, "socat," + server + ",7780": 1,
+			"socat,::1,7781": 1,
 		}, got)
 		require.Equal(t, opens, sumOf(got))
 		var begun uint64
@@ -105,7 +110,7 @@ func askConnect(t *testing.T, l *lab) func(*testing.T, *watched) {
 				begun++
 			}
 		}
-		require.Equal(t, begun, sumOf(got))
+		require.Equal(t, begun, sumOf(got)-got["socat,::1,7781"])
 	}
 }
 

@@ -61,11 +61,16 @@ func (l *lab) begin(t *testing.T, text string, s *side, replace []string) *asked
 	resolver, err := local.New(local.Config{Runtimes: []local.RuntimeSocket{}})
 	require.NoError(t, err)
 	a := &asked{compiled: compiled, events: make(chan []ir.Event, 1)}
-	// An interface is found in the namespace of who asks for it.
-	require.NoError(t, s.space.Do(func() error {
+	start := func() error {
 		a.probe, err = run.Start(t.Context(), run.Config{Compiled: compiled, Target: target, Owners: run.LocalOwners(resolver)})
 		return err
-	}))
+	}
+	if compiled.Resolved.Hooks[0].Kind == ir.TCX {
+		// An interface is found in the namespace of who asks for it.
+		require.NoError(t, s.space.Do(start))
+	} else {
+		require.NoError(t, start())
+	}
 	t.Cleanup(func() { _ = a.probe.Close() })
 	go func() {
 		var events []ir.Event
@@ -86,7 +91,9 @@ func (a *asked) walked(t *testing.T) {
 		if len(snapshot.Rows) > 0 {
 			return
 		}
-		require.True(t, time.Now().Before(end), "nothing was walked over")
+		status := a.probe.Status()
+		require.Equal(t, run.Running, status.State, status.Why)
+		require.True(t, time.Now().Before(end), "nothing was walked over: %+v", status)
 	}
 }
 

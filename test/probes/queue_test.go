@@ -294,10 +294,13 @@ func askSoftirqLatency(t *testing.T, l *lab) func(*testing.T, *watched) {
 	}
 }
 
-// requireTimes compares times with bpftrace's: each of the two measures what the other takes as well, and bpftrace misses some.
+// requireTimes compares times with bpftrace's: each of the two measures what the other takes as well. bpftrace misses some, and on a busy
+// machine a single one may be as long as all others together: so there is a bound above, and a wide one.
 func requireTimes(t *testing.T, moments *[4]map[string]uint64, answer *answer) {
 	t.Helper()
 	slack := uint64(4*time.Millisecond) + answer.sum("total")/4
 	requireAtLeast(t, moments, slack, answer.table("total"))
-	requireAtMost(t, moments, slack, answer.table("total"))
+	for key, total := range answer.table("total") {
+		assert.LessOrEqual(t, total, 2*(moments[3][key]-moments[0][key])+uint64(50*time.Millisecond), key)
+	}
 }
