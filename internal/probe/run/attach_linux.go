@@ -58,6 +58,9 @@ func attachKind(hook *ir.Hook, program *ebpf.Program) (link.Link, error) {
 		if !found {
 			return nil, fmt.Errorf("%s is no category/name", hook.Target)
 		}
+		if (&host{}).tracefs() == "" {
+			return nil, ErrNoTracefs
+		}
 		return link.Tracepoint(category, name, program, nil)
 	case ir.Kprobe:
 		return kprobes(link.Kprobe(hook.Target, program, nil))
