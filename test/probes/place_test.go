@@ -233,13 +233,6 @@ func (p *started) end(signal syscall.Signal) string {
 	return p.output()
 }
 
-// wait waits until the program ends by itself.
-func (p *started) wait() string {
-	_ = p.cmd.Wait()
-	<-p.read
-	return p.output()
-}
-
 // growth tells by how much the namespace's counters have grown since it was called.
 func (s *side) growth(t *testing.T) func(name string) uint64 {
 	t.Helper()
