@@ -225,6 +225,11 @@ func (c *comparison) row() Row {
 	// A run is never alone: the hook has its price whatever is on it.
 	hook, _ := cost.Of(ir.BTFTracepoint, "")
 	whole := (hook.Hit.Seconds() + Median(generated)) / (hook.Hit.Seconds() + Median(written))
-	return Compared(c.question.Name+": a run, against C", Seconds, generated, written).WithRatioGoal(goalOfC).
+	row := Compared(c.question.Name+": a run, against C", Seconds, generated, written)
+	// What is less than nothing is noise, and no ratio comes of it.
+	if row.Value <= 0 || *row.Baseline <= 0 {
+		row.Ratio = nil
+	}
+	return row.WithRatioGoal(goalOfC).
 		WithNote("%.3g× with the hook's own %s; %d instructions against %d", whole, units.Duration(hook.Hit), c.generated, c.written)
 }
