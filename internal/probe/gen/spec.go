@@ -82,15 +82,42 @@ func programSpec(name string, hook *ir.Hook) (*ebpf.ProgramSpec, error) {
 	return spec, nil
 }
 
-// capabilities are what loading and attaching asks for.
+// capabilities are what loading and attaching asks for: see docs/reference/capabilities.md.
 func capabilities(probe *ir.Probe) []string {
-	need := map[string]bool{"CAP_BPF": true, "CAP_PERFMON": true}
-	for i := range probe.Hooks {
-		if kind := probe.Hooks[i].Kind; kind == ir.TCX || kind == ir.Cgroup {
+	hooks := probe.Hooks
+	if probe.Pair != nil {
+		hooks = slices.Concat(hooks, probe.Pair.Starts)
+	}
+	need := map[string]bool{"CAP_BPF": true}
+	for i := range hooks {
+		switch hook := &hooks[i]; hook.Kind {
+		case ir.TCX, ir.Cgroup:
 			need["CAP_NET_ADMIN"] = true
+			if readsKernel(hook) {
+				need["CAP_PERFMON"] = true
+			}
+		case ir.Uprobe, ir.Uretprobe:
+			need["CAP_PERFMON"], need["CAP_SYS_ADMIN"] = true, true
+		default:
+			need["CAP_PERFMON"] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(need))
+}
+
+// readsKernel tells whether a hook reads memory beyond its context.
+func readsKernel(hook *ir.Hook) bool {
+	reads := false
+	roots := slices.Concat([]*ir.Expr{hook.Guard, hook.Where, hook.PairKey}, hook.Keep, hook.Keys, hook.Measures, hook.Emit)
+	for _, root := range roots {
+		root.Walk(func(e *ir.Expr) {
+			switch e.Op {
+			case ir.OpLoad, ir.OpString, ir.OpUserString, ir.OpTask, ir.OpStack, ir.OpUserStack:
+				reads = true
+			}
+		})
+	}
+	return reads
 }
 
 // hashOf is over what the kernel is given, before any map has a file descriptor.
