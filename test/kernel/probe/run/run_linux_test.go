@@ -180,7 +180,8 @@ func (r *running) check(t *testing.T, w *world, target compiler.Target) {
 	if guest() == "" {
 		return // others are at work as well
 	}
-	for _, loss := range []ir.Loss{ir.KeysFull, ir.EventsFull, ir.PairsFull, ir.StacksFull, ir.SwitchedOff} {
+	// Of two stacks with the same hash the kernel keeps one, however much room there is.
+	for _, loss := range []ir.Loss{ir.KeysFull, ir.EventsFull, ir.PairsFull, ir.SwitchedOff} {
 		require.Zero(t, status.Losses[loss], loss.String())
 	}
 }

@@ -318,5 +318,25 @@ func (w *traffic) silence() error {
 		_ = deaf.Close()
 		return fmt.Errorf("port %d answers", at.Port())
 	}
-	return nil
+	return w.resetWaiting(waiting.(*net.TCPConn))
+}
+
+// resetWaiting ends a connection that nobody has accepted, and waits until both its ends know: else it would depend on the
+// order of things whether the listener's end, when it closes, sends a reset to a socket that is there no more.
+func (w *traffic) resetWaiting(client *net.TCPConn) error {
+	before, err := w.ns.Counters()
+	if err != nil {
+		return err
+	}
+	if err := client.SetLinger(0); err != nil {
+		return err
+	}
+	_ = client.Close()
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		now, err := w.ns.Counters()
+		if err != nil || now["TcpEstabResets"] >= before["TcpEstabResets"]+2 {
+			return err
+		}
+	}
+	return fmt.Errorf("the reset did not arrive within %s", limit)
 }
