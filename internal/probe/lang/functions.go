@@ -130,7 +130,13 @@ func (c *checker) method(e ast.Expr, call ast.CallExpr) (value, *Problem) {
 			if f, ok := functions[name]; ok && len(arguments) >= f.least && len(arguments) <= f.most {
 				return f.make(c, e, arguments)
 			}
+			if _, ok := c.site.argument("math"); !ok {
+				return value{}, c.unknownFunction(e, "math."+name)
+			}
 		}
+	}
+	if target.Kind() == ast.ListKind && loops(name) {
+		return value{}, c.problem(e, "there is no "+name, noLoops)
 	}
 	v, problem := c.value(target)
 	if problem != nil {
@@ -156,11 +162,7 @@ func (c *checker) method(e ast.Expr, call ast.CallExpr) (value, *Problem) {
 	case name == "size" && len(arguments) == 0:
 		return c.sizeOf(e, v)
 	}
-	hint := ""
-	if v.kind() == ir.Text {
-		hint = "texts have startsWith('…') and size(); regular expressions are too slow here"
-	}
-	return v, c.problem(e, fmt.Sprintf("%s has no function %s", article(&v), name), hint)
+	return v, c.problem(e, fmt.Sprintf("%s has no function %s", article(&v), name), methodHint(&v, name))
 }
 
 const prefixLimit = 64

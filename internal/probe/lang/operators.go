@@ -112,7 +112,11 @@ func (c *checker) unify(e ast.Expr, x, y *value) *Problem {
 }
 
 func (c *checker) mismatch(e ast.Expr, what string, x, y *value) *Problem {
-	return c.problem(e, fmt.Sprintf("%s and %s do not %s", article(x), article(y), what), conversion(x, y))
+	hint := conversion(x, y)
+	if what == "add up" && x.kind() == ir.Text && y.kind() == ir.Text {
+		hint = "give each text a column of its own"
+	}
+	return c.problem(e, fmt.Sprintf("%s and %s do not %s", article(x), article(y), what), hint)
 }
 
 // conversion says how two values could go together.
@@ -124,14 +128,14 @@ func conversion(x, y *value) string {
 			return "write durations as such: duration('50ms'); int(d) is a duration's nanoseconds"
 		case a.kind() == ir.Bool && b.numeric():
 			return "int(b) is 1 or 0"
-		case a.kind() == ir.IP && (b.numeric() || b.kind() == ir.Text):
+		case b.kind() == ir.Text && b.form == plain && a.kind() != ir.Text && a.form == plain:
+			return textHint(a, b.expr)
+		case a.kind() == ir.IP && b.numeric():
 			return "write addresses as such: ip('10.0.0.1')"
 		case a.form == prefix && b.kind() == ir.IP:
 			return "x in cidr('10.0.0.0/8') tells whether an address is in a range"
 		case a.pointer() && b.numeric():
 			return "a pointer compares with null and with pointers; uint(p) is its number"
-		case a.pointer() && b.kind() == ir.Text:
-			return "string(p) reads the text at a pointer"
 		}
 	}
 	return ""

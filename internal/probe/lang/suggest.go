@@ -146,11 +146,33 @@ func (c *checker) unknown(e ast.Expr, name string) *Problem {
 	if len(names) == 0 && name == strings.ToUpper(name) {
 		names = near(name, append(c.all(c.kernel.AllEnumerators), keys(abi)...))
 	}
+	if upper := strings.ToUpper(name); len(names) == 0 && upper != name {
+		if _, ok := c.kernel.Enumerator(upper); ok {
+			names = []string{upper}
+		}
+	}
+	if len(names) == 0 {
+		names = c.fieldsOfViews(name)
+	}
 	hint := "there is " + strings.Join(names, ", ")
 	if len(names) == 0 {
 		hint = fmt.Sprintf("at %s there are %s", site.shown(), strings.Join(append(site.names(), "task", "owner", "now", "cpu", "pid", "tid", "comm"), ", "))
+		if name == strings.ToLower(name) {
+			hint += "; texts stand in quotes: '" + name + "'"
+		}
 	}
 	return c.missing(e, "there is no "+name+" here", hint)
+}
+
+// fieldsOfViews are the fields of a name that the hook's arguments have through views.
+func (c *checker) fieldsOfViews(name string) []string {
+	var found []string
+	for _, v := range callable {
+		if p := c.pointerHint(v); p != "p" && v.field(name) != nil {
+			found = append(found, fmt.Sprintf("%s(%s).%s", v.name, p, name))
+		}
+	}
+	return found[:min(nearestNames, len(found))]
 }
 
 // elsewhereKnown are names that only some kinds of hooks have.
@@ -188,15 +210,12 @@ func (c *checker) unknownFunction(e ast.Expr, name string) *Problem {
 	for _, v := range callable {
 		names = append(names, v.name)
 	}
-	hint := nearest(name, names)
+	hint := habitualFunctions[strings.TrimPrefix(name, "math.")]
+	if hint == "" {
+		hint = nearest(name, names)
+	}
 	if hint == "" {
 		hint = nearest(name, c.all(c.kernel.Structs))
-	}
-	switch name {
-	case "matches", "contains", "endsWith":
-		hint = "texts have startsWith('…') and size(); regular expressions are too slow here"
-	case "all", "exists", "map", "filter":
-		hint = "there are no loops"
 	}
 	return c.problem(e, fmt.Sprintf("there is no function, view or struct %s", name), hint)
 }

@@ -80,11 +80,20 @@ func (t *text) syntax(e *common.Error) *Problem {
 	hint := ""
 	switch {
 	case message == "unexpected token after expression" && (from >= len(all) || all[from] != '='):
-		message = "the expression ends before this"
+		message, hint = "the expression ends before this", endsEarly(string(all[:from]), string(all[from:]))
 	case strings.Contains(message, "single '&'"):
 		message, hint = "there is no operator &", "&& joins conditions, bitAnd(a, b) joins bits"
 	case strings.Contains(message, "single '|'"):
 		message, hint = "there is no operator |", "|| joins conditions, bitOr(a, b) joins bits"
+	case message == "unexpected token" && from > 0 && from < len(all) && (all[from] == '<' || all[from] == '>') && all[from-1] == all[from]:
+		from--
+		sign, function := string(all[from:from+2]), "bitShiftLeft(x, n)"
+		if sign == ">>" {
+			function = "bitShiftRight(x, n)"
+		}
+		message, hint = "there is no operator "+sign, function
+	case strings.Contains(message, "unsupported syntax '.?'"):
+		message, hint = "there is no operator .?", "has(x.f) ? x.f : 0"
 	case strings.Contains(message, "'<EOF>'"):
 		message = "the expression ends where something is missing"
 	case from < len(all) && all[from] == '=' && (from+1 == len(all) || all[from+1] != '='):
