@@ -35,9 +35,8 @@ type walker struct {
 	hook     *ir.Hook
 	iterator *link.Iter
 	every    time.Duration
-	// index finds the namespaces, for iterators that need that; own is the one that this process lives in.
+	// index finds the namespaces, for iterators that need that.
 	index *netlink.Index
-	own   uint32
 	// keptOut is set where other namespaces may not be entered.
 	keptOut atomic.Bool
 }
@@ -53,10 +52,6 @@ func newWalker(hook *ir.Hook, program *ebpf.Program) (*walker, error) {
 	}
 	if slices.Contains(perNamespace, hook.Target) {
 		w.index = netlink.NewIndex("/proc")
-		if own, err := netlink.Current(); err == nil {
-			w.own = own.Inode()
-			_ = own.Close()
-		}
 		for _, name := range []string{feature.CapabilityAdmin, feature.CapabilityPeek} {
 			if feature.Try(context.Background(), feature.Config{}, name).Verdict != feature.Yes {
 				w.keptOut.Store(true)
@@ -91,23 +86,38 @@ func (w *walker) walk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	own, err := ownNamespace()
+	if err != nil {
+		return err
+	}
 	for _, place := range places[:min(len(places), maxNamespaces)] {
 		if ctx.Err() != nil {
 			return nil
 		}
 		open := func() (io.ReadCloser, error) { return w.openIn(place.Inode) }
-		if place.Inode == w.own {
+		if place.Inode == own {
 			open = w.iterator.Open
 		}
 		err := w.read(ctx, open)
 		switch {
-		case errors.Is(err, os.ErrPermission) && place.Inode != w.own:
+		case errors.Is(err, os.ErrPermission) && place.Inode != own:
 			w.keptOut.Store(true)
 		case err != nil && !errors.Is(err, netlink.ErrNoNamespace):
 			return err
 		}
 	}
 	return nil
+}
+
+// ownNamespace is the namespace that this process lives in. It is asked for by whoever walks, whose thread is in it: whoever made the
+// walker may have been elsewhere, and so may the process' first thread.
+func ownNamespace() (uint32, error) {
+	own, err := netlink.Current()
+	if err != nil {
+		return 0, err
+	}
+	defer own.Close()
+	return own.Inode(), nil
 }
 
 // openIn opens the iterator from within a namespace, which is the one that it sees then.
