@@ -3,6 +3,7 @@
 package lang
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -17,7 +18,7 @@ var readable = set(
 	// sockets
 	"sock", "sock_common", "inet_sock", "inet_connection_sock", "tcp_sock", "udp_sock", "raw_sock", "inet_request_sock",
 	"tcp_request_sock", "request_sock", "request_sock_queue", "inet_timewait_sock", "tcp_timewait_sock", "socket", "socket_wq",
-	"proto", "proto_ops", "sock_reuseport", "inet_bind_bucket", "tcp_fastopen_context", "tcp_congestion_ops", "unix_sock",
+	"proto", "proto_ops", "sock_reuseport", "inet_bind_bucket", "tcp_congestion_ops", "unix_sock",
 	"netlink_sock", "mptcp_sock", "mptcp_subflow_context", "sockaddr", "sockaddr_in", "sockaddr_in6", "in_addr", "in6_addr",
 	"msghdr", "flowi", "flowi4", "flowi6", "flowi_common", "net_protocol",
 	// packets and their headers
@@ -44,7 +45,7 @@ var secret = map[string]string{
 	"cred": "credentials", "key": "keys", "keyring": "keys", "key_type": "keys", "user_struct": "credentials", "user_namespace": "credentials",
 	"mm_struct": "the memory of processes", "vm_area_struct": "the memory of processes", "page": "the memory of processes",
 	"folio": "the memory of processes", "tls_context": "keys", "crypto_tfm": "keys", "aead_request": "keys", "xfrm_state": "keys",
-	"tcp_md5sig_info": "keys", "tcp_md5sig_key": "keys", "tcp_ao_info": "keys", "tcp_ao_key": "keys", "wg_device": "keys",
+	"tcp_md5sig_info": "keys", "tcp_md5sig_key": "keys", "tcp_ao_info": "keys", "tcp_ao_key": "keys", "tcp_fastopen_context": "keys", "thread_struct": "the registers of processes", "wg_device": "keys",
 	"seccomp": "what a process is held to", "audit_context": "the audit", "files_struct": "the files of processes",
 }
 
@@ -59,7 +60,8 @@ var secretParts = map[string]string{
 var secretMembers = map[string]string{
 	"stack_canary": "a secret of the kernel", "hash_mix": "a secret of the kernel", "i_crypt_info": "keys",
 	"sk_security": "security labels", "security": "security labels", "i_security": "security labels", "f_security": "security labels",
-	"tcp_fastopen_ctx": "keys", "syncookie": "keys", "secpath": "keys",
+	"tcp_fastopen_ctx": "keys", "syncookie": "keys", "secpath": "keys", "cred": "credentials",
+	"task_struct.stack": "the kernel's stack", "linux_binprm.buf": "the contents of files", "seq_file.buf": "the contents of files",
 }
 
 func set(names ...string) map[string]bool {
@@ -94,7 +96,7 @@ func (c *checker) allowedMember(e ast.Expr, t types.Type, name string, typ types
 	if c.inside != nil {
 		return nil
 	}
-	why := secretMembers[name]
+	why := cmp.Or(secretMembers[name], secretMembers[t.Name+"."+name])
 	if why == "" && (typ.Kind == types.Struct || typ.Kind == types.Union) {
 		why = secrecy(typ.Name)
 	}

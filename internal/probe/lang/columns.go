@@ -154,10 +154,27 @@ func (c *compiler) agree(t *text, sites []*site, values []value) bool {
 	return true
 }
 
+// addresses refuses to show any without the permission for raw members.
+func (c *compiler) addresses(named []spec.Named, fields []ir.Field) {
+	for i := range min(len(named), len(fields)) {
+		if fields[i].Type.Kind != ir.Pointer {
+			continue
+		}
+		if t := c.text(named[i].Expression); t != nil {
+			pointer := value{expr: &ir.Expr{Type: fields[i].Type}}
+			if problem := (&checker{compiler: c, site: c.ends[0], text: t}).unveiled(t.root, pointer); problem != nil {
+				c.report(problem)
+			}
+		}
+	}
+}
+
 func (c *compiler) keys() {
 	c.probe.Keys = c.columns(c.written.By, c.ends, func(s *site, e *ir.Expr) { s.hook.Keys = append(s.hook.Keys, e) })
+	c.addresses(c.written.By, c.probe.Keys)
 }
 
 func (c *compiler) emits() {
 	c.probe.Emit = c.columns(c.written.Emit, c.ends, func(s *site, e *ir.Expr) { s.hook.Emit = append(s.hook.Emit, e) })
+	c.addresses(c.written.Emit, c.probe.Emit)
 }

@@ -71,6 +71,9 @@ func (c *checker) convert(e, argument ast.Expr, typ ir.Type) (value, *Problem) {
 	if problem != nil {
 		return v, problem
 	}
+	if problem := c.unveiled(e, v); problem != nil {
+		return v, problem
+	}
 	if v.pointer() {
 		typ.Hint = ir.Hex
 	}
@@ -92,6 +95,9 @@ func (c *checker) toBool(e ast.Expr, arguments []ast.Expr) (value, *Problem) {
 func (c *checker) symbol(e ast.Expr, arguments []ast.Expr) (value, *Problem) {
 	v, problem := c.scalar(arguments[0])
 	if problem != nil {
+		return v, problem
+	}
+	if problem := c.named(e, v); problem != nil {
 		return v, problem
 	}
 	return scalarValue(c.unary(e, ir.OpConvert, ir.Type{Kind: ir.Uint, Hint: ir.Symbol}, v.expr)), nil
@@ -180,6 +186,9 @@ func (c *checker) userText(e ast.Expr, arguments []ast.Expr) (value, *Problem) {
 	}
 	if kind := c.site.hook.Kind; kind == ir.TCX || kind == ir.Cgroup || kind == ir.Iterator {
 		return v, c.problem(e, "no process is known at this hook", "")
+	}
+	if problem := c.needsRaw(e, "the memory of processes", ""); problem != nil {
+		return v, problem
 	}
 	return c.textAt(e, ir.OpUserString, v, arguments[1:])
 }

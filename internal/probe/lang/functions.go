@@ -27,12 +27,12 @@ func functionTable() []function {
 		{documented{"duration('50ms')", "duration", "ns, us, ms, s, m, h, also together: '1m30s'"}, 1, 1, (*checker).duration},
 		{documented{"size(x)", "int", "bytes of a text before its end, of bytes, elements of an array"}, 1, 1, (*checker).size},
 		{documented{"string(p)", "string", "the kernel's text at a pointer to characters, 63 bytes of it; string(p, n) takes n-1"}, 1, 2, (*checker).kernelText},
-		{documented{"ustring(p)", "string", "the running process' text at an address, 63 bytes of it; ustring(p, n) takes n-1"}, 1, 2, (*checker).userText},
-		{documented{"ksym(x)", "uint", "an address of kernel code, shown by its name"}, 1, 1, (*checker).symbol},
+		{documented{"ustring(p)", "string", "the running process' text at an address, 63 bytes of it; ustring(p, n) takes n-1; raw"}, 1, 2, (*checker).userText},
+		{documented{"ksym(x)", "uint", "an address of kernel code, shown by its name; of a pointer it stands by itself, or is raw"}, 1, 1, (*checker).symbol},
 		{documented{"stack()", "uint", "the kernel's stack, shown by its names"}, 0, 0, (*checker).stack},
 		{documented{"ustack()", "uint", "the process' stack, as addresses"}, 0, 0, (*checker).userStack},
 		{documented{"int(x)", "int", "the same 64 bits as a signed number; of a bool 0 or 1, of a duration nanoseconds"}, 1, 1, (*checker).toInt},
-		{documented{"uint(x)", "uint", "the same 64 bits as an unsigned number; of a pointer its address"}, 1, 1, (*checker).toUint},
+		{documented{"uint(x)", "uint", "the same 64 bits as an unsigned number; of a pointer its address, which is raw"}, 1, 1, (*checker).toUint},
 		{documented{"bool(x)", "bool", "whether a number is not 0"}, 1, 1, (*checker).toBool},
 		{documented{"abs(x)", "as x", "without its sign; the least number has none"}, 1, 1, (*checker).abs},
 		{documented{"min(x, y)", "as x", "the lesser one"}, 2, 2, (*checker).least},
@@ -107,6 +107,9 @@ func (c *checker) structCast(e ast.Expr, name string, arguments []ast.Expr) (val
 		return v, c.problemf(e, "only a pointer can be taken for one to struct %s, not %s", name, article(&v))
 	}
 	if problem := c.allowed(e, whole, "…"); problem != nil {
+		return v, problem
+	}
+	if problem := c.takeable(e, v.kernel, name); problem != nil {
 		return v, problem
 	}
 	if v.expr.Type.Struct == name {

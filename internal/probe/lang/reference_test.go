@@ -131,7 +131,8 @@ func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func accessPage(page *strings.Builder) {
 	page.WriteString("## Raw members\n\n`sk.sk_mark` and `tcp_sock(sk).srtt_us` are raw members: they need a permission of their own, because who reads kernel memory may\n" +
-		"read anything. A struct's name takes a pointer for one. Only these structs may be followed into:\n\n")
+		"read anything. So do addresses as numbers, the memory of processes, and views of pointers that nothing says the type of. A struct's\n" +
+		"name takes a pointer for one; bytes can be taken for the header of a packet alone. Only these structs may be followed into:\n\n")
 	names := keys(readable)
 	fmt.Fprintf(page, "`%s`\n\n", strings.Join(names, "`, `"))
 	page.WriteString("What holds secrets or the contents of processes is refused with its reason, whoever asks:\n\n| struct | holds |\n|---|---|\n")

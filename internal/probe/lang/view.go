@@ -183,6 +183,11 @@ func (c *checker) look(e ast.Expr, v *view, given value) (value, *Problem) {
 	if given.kernel.Kind != types.Void && given.kernel.Kind != types.Other && !c.anyBegins(given.kernel, v.from) {
 		return given, c.problem(e, fmt.Sprintf("%s does not look at %s", v.name, article(&given)), c.viewOf(given.kernel))
 	}
+	if given.kernel.Kind == types.Void || given.kernel.Kind == types.Other {
+		if problem := c.needsRaw(e, "a pointer to nobody knows what, taken for one to struct "+v.of+",", ""); problem != nil {
+			return given, problem
+		}
+	}
 	self, problem := c.cast(e, given, whole, v)
 	if problem != nil {
 		return given, problem
