@@ -15,6 +15,9 @@
 // Rows are read while the programs go on counting, so that the figures of one row need not be of the same instant; those of the
 // last reading are.
 //
+// A probe whose hooks are all iterators says what there is, not how often it was met: its rows are those of the last whole walk, and
+// are cleared before each. Beside other hooks the walks of an iterator add up.
+//
 // # The keys with the most
 //
 // A probe that asks for the top K keeps as many keys in the kernel as its map holds. Before that is full, keys with little, which

@@ -141,11 +141,11 @@ func TestIteratorSeesEveryNamespace(t *testing.T) {
 	t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
 	rows(t, p, func(s Snapshot) string {
 		for _, row := range s.Rows {
-			if row.Keys[1].Number == port && row.Measures[0].Number >= 3 {
+			if row.Keys[1].Number == port && row.Measures[0].Number == 1 {
 				return ""
 			}
 		}
-		return "the listener in another namespace is not walked over three times"
+		return "the listener in another namespace is not walked over"
 	})
 }
 

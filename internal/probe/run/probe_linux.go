@@ -48,6 +48,7 @@ type Probe struct {
 	// mu guards the maps against being given back while they are read, and what follows.
 	mu      sync.Mutex
 	summary *summary
+	rounds  *rounds
 	swept   time.Time
 	kept    *remains
 }
@@ -81,7 +82,8 @@ func Start(ctx context.Context, config Config) (*Probe, error) {
 	}
 	p.loaded, p.since = loaded, time.Now()
 	p.config.Compiled = loaded.compiled
-	if p.ir.Top != nil {
+	// Between two rounds no key leaves the kernel: what was found room for is exact.
+	if p.rounds = newRounds(loaded); p.rounds == nil && p.ir.Top != nil {
 		p.summary = newSummary(p.ir, summaryKeys(p.ir))
 	}
 	go p.run(ctx)
@@ -124,9 +126,9 @@ func (p *Probe) run(ctx context.Context) {
 	defer cancel()
 	var walking, reading sync.WaitGroup
 	broken := make(chan error, len(p.loaded.walkers))
-	for _, w := range p.loaded.walkers {
+	for _, walk := range p.walks() {
 		walking.Go(func() {
-			if err := w.run(within); err != nil {
+			if err := walk(within); err != nil {
 				broken <- err
 			}
 		})
@@ -138,6 +140,18 @@ func (p *Probe) run(ctx context.Context) {
 	cancel()
 	walking.Wait()
 	p.finish(state, why, &reading)
+}
+
+// walks are what walks the iterators: together where there is nothing else, else each for itself.
+func (p *Probe) walks() []func(context.Context) error {
+	if p.rounds != nil {
+		return []func(context.Context) error{p.walk}
+	}
+	var walks []func(context.Context) error
+	for _, w := range p.loaded.walkers {
+		walks = append(walks, w.run)
+	}
+	return walks
 }
 
 // look looks after the probe until there is a reason to end it.

@@ -11,11 +11,12 @@ import (
 	"github.com/aeolus-ebpf/aeolus/internal/probe/ir"
 )
 
-// Snapshot is what a probe has found since it was started.
+// Snapshot is what a probe has found since it was started. That of a probe whose hooks are all iterators is what the last whole walk
+// has found; without rows before there was one.
 type Snapshot struct {
 	// Time is when it was read.
 	Time time.Time
-	// Since is when the probe began to count.
+	// Since is when the probe began to count; for walks, one interval before Time.
 	Since time.Time
 	// Rows are those with the most first: by the measure that Top asks for, else by the first one. With Top they are at most K.
 	Rows []ir.Row

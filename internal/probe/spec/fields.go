@@ -150,7 +150,7 @@ var hookKinds = []struct{ name, about, expected, pattern, example string }{
 	{"kretprobe", "The return of a kernel function, by a breakpoint.", "a kernel function, such as tcp_v4_connect", functions, "tcp_v4_connect"},
 	{"uprobe", "The call of a function of a program or library.", "a path and a symbol, such as /usr/lib/libssl.so.3:SSL_write", symbols, "/usr/lib/libssl.so.3:SSL_write"},
 	{"uretprobe", "The return of a function of a program or library.", "a path and a symbol, such as /usr/lib/libssl.so.3:SSL_write", symbols, "/usr/lib/libssl.so.3:SSL_write"},
-	{"iter", "A walk over all that there is of something, again and again.", "what to walk over, such as tcp", identifiers, "tcp"},
+	{"iter", "A walk over all that there is of something, again and again; its rows are those of the last whole walk.", "what to walk over, such as tcp", identifiers, "tcp"},
 }
 
 // attachPoints are where a cgroup hook may look.
