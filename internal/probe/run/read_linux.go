@@ -30,13 +30,7 @@ func (p *Probe) Rows() (Snapshot, error) {
 
 // read makes a snapshot. p.mu is held.
 func (p *Probe) read() (Snapshot, error) {
-	snapshot := Snapshot{Time: time.Now(), Since: p.since}
-	entries, err := p.entries()
-	if err != nil {
-		return snapshot, err
-	}
-	// After the rows: what has no room in the meantime must not be missing from the error of those that were read.
-	other, err := p.other()
+	snapshot, entries, other, err := p.counted()
 	if err != nil {
 		return snapshot, err
 	}
@@ -61,6 +55,22 @@ func (p *Probe) read() (Snapshot, error) {
 	}
 	snapshot.Other = other
 	return snapshot, nil
+}
+
+// counted is what there is to be shown, with nothing but its times in the snapshot. p.mu is held.
+func (p *Probe) counted() (Snapshot, []entry, *ir.Row, error) {
+	if p.rounds != nil {
+		snapshot, entries, other := p.lastRound()
+		return snapshot, entries, other, nil
+	}
+	snapshot := Snapshot{Time: time.Now(), Since: p.since}
+	entries, err := p.entries()
+	if err != nil {
+		return snapshot, nil, nil, err
+	}
+	// After the rows: what has no room in the meantime must not be missing from the error of those that were read.
+	other, err := p.other()
+	return snapshot, entries, other, err
 }
 
 // entries reads the rows that the kernel keeps.
@@ -218,6 +228,7 @@ func (p *Probe) losses() ([ir.Losses]uint64, error) {
 		return [ir.Losses]uint64{}, fmt.Errorf("reading losses: %w", err)
 	}
 	losses := p.loaded.compiled.Object.Layout.Losses(values)
+	losses[ir.Skipped] = p.loaded.Skipped()
 	losses[ir.EventsFull] += p.undelivered.Load() + p.malformed.Load()
 	return losses, nil
 }
