@@ -29,7 +29,9 @@ func (s *probeSession) eventTable() *table.Table {
 	for _, field := range s.eventFields() {
 		column := table.Column{Name: columnName(field.Name), Right: rightAligned(field.Type), Max: widestKey}
 		switch {
-		case field.Type.Kind == ir.IP, field.Type.Enum != "", field.Type.Kind == ir.Text:
+		case field.Type.Kind == ir.IP:
+			column.Min = len("255.255.255.255")
+		case field.Type.Enum != "", field.Type.Kind == ir.Text:
 			column.Min = 12
 		case column.Right:
 			column.Min = 6
@@ -115,12 +117,13 @@ func (s *probeSession) head(status *proberun.Status) []string {
 	if until := s.until(status); until > 0 {
 		end = " of " + units.Span(until)
 	}
-	second := fmt.Sprintf("%s%s; %s", units.Span(time.Since(status.Since)), end, costText(status))
-	lost := "; nothing lost"
+	second := fmt.Sprintf("%s%s; ", units.Span(time.Since(status.Since)), end)
+	// A narrow terminal cuts a line's end off: what was lost is not to be there.
+	lost := table.Paint("nothing lost", table.Faint, colour)
 	if text := lossText(status.Losses); text != "" {
-		lost = "; " + table.Paint("lost: "+text, table.Warning, colour)
+		lost = table.Paint("lost: "+text, table.Warning, colour)
 	}
-	lines := []string{s.title(status), table.Paint(second, table.Faint, colour) + lost}
+	lines := []string{s.title(status), table.Paint(second, table.Faint, colour) + lost + table.Paint("; "+costText(status), table.Faint, colour)}
 	for _, note := range status.Members.Notes {
 		lines = append(lines, table.Paint(table.Clean(note), table.Warning, colour))
 	}
@@ -162,7 +165,7 @@ func (s *probeSession) body(now, earlier *proberun.Snapshot, columns, room int) 
 		return append(lines, table.Paint(fmt.Sprintf("and %s", plural(hidden, "row more", "rows more")), table.Faint, s.colour(s.Out)))
 	}
 	for i := range now.Rows {
-		drawn := s.rows.histograms(&now.Rows[i], columns, s.colour(s.Out))
+		drawn := s.rows.histograms(&now.Rows[i], min(columns, widestHistogram), s.colour(s.Out))
 		if len(drawn) == 0 || i > 0 && !s.rows.worthDrawing(&now.Rows[i], &now.Rows[0]) || len(lines)+len(drawn)+1 > room {
 			break
 		}
@@ -214,7 +217,7 @@ func (s *probeSession) finally(snapshot *proberun.Snapshot) error {
 		if i > 0 && !s.rows.worthDrawing(&snapshot.Rows[i], &snapshot.Rows[0]) {
 			break
 		}
-		for at, line := range s.rows.histograms(&snapshot.Rows[i], min(columns, 100), s.colour(s.Out)) {
+		for at, line := range s.rows.histograms(&snapshot.Rows[i], min(columns, widestHistogram), s.colour(s.Out)) {
 			if at == 0 {
 				fmt.Fprintln(s.Out)
 			}
@@ -237,7 +240,12 @@ func (s *probeSession) conclude(status *proberun.Status, empty bool) {
 	if text := lossText(status.Losses); text != "" {
 		lost = "lost: " + text
 	}
-	s.note("%s for %s: %s; %s", stateText(status), units.Span(status.Ended.Sub(status.Since)), costText(status), lost)
+	took := status.Ended.Sub(status.Since)
+	ran := units.Span(took)
+	if took < time.Second {
+		ran = units.Duration(took)
+	}
+	s.note("%s for %s: %s; %s", stateText(status), ran, costText(status), lost)
 	switch status.State {
 	case proberun.SwitchedOff:
 		s.note("it switched itself off: %s (a larger budget is --cpu, fewer runs are --sample)", status.Why)

@@ -15,6 +15,9 @@ import (
 // blocks are the eighths of a character's width.
 var blocks = []string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}
 
+// widestHistogram is how wide a histogram is drawn at most: a bar across a wide screen says no more.
+const widestHistogram = 100
+
 // bar draws a share of a width with block characters.
 func bar(share float64, width int) string {
 	eighths := int(math.Round(share * float64(width) * 8))
