@@ -130,7 +130,7 @@ func (e *Evaluation) addMaps(code asm.Instructions, sets *sets) {
 	optional := map[string]*ebpf.MapSpec{
 		MapScope:  {Name: MapScope, Type: ebpf.Hash, KeySize: 8, ValueSize: 1, MaxEntries: scopeEntries, Flags: noPreallocFlag},
 		MapStacks: {Name: MapStacks, Type: ebpf.StackTrace, KeySize: 4, ValueSize: 8 * stackDepth, MaxEntries: 16},
-		MapLosses: {Name: MapLosses, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8 * uint32(ir.Losses), MaxEntries: 1},
+		MapLosses: {Name: MapLosses, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8 * uint32(ir.Counted), MaxEntries: 1},
 	}
 	for _, i := range code {
 		if spec, ok := optional[i.Reference()]; ok && i.IsLoadFromMap() {

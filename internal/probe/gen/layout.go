@@ -138,8 +138,8 @@ func value(t ir.Type, from []byte) ir.Value {
 func (l *Layout) Losses(perCPU [][]byte) [ir.Losses]uint64 {
 	var total [ir.Losses]uint64
 	for _, counters := range perCPU {
-		for i := range total {
-			if len(counters) >= 8*(i+1) {
+		for i := range ir.Counted {
+			if len(counters) >= 8*(int(i)+1) {
 				total[i] += binary.NativeEndian.Uint64(counters[8*i:])
 			}
 		}

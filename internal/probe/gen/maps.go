@@ -73,7 +73,7 @@ func mapsOf(probe *ir.Probe, programs int, used map[string]bool, sets *sets, cpu
 		Contents: []ebpf.MapKV{{Key: uint32(0), Value: control}}}, "the switch and what may be spent")
 	m.add(&ebpf.MapSpec{Name: MapMeters, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 24, MaxEntries: uint32(programs)},
 		"runs and times of each program")
-	m.add(&ebpf.MapSpec{Name: MapLosses, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8 * uint32(ir.Losses), MaxEntries: 1},
+	m.add(&ebpf.MapSpec{Name: MapLosses, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8 * uint32(ir.Counted), MaxEntries: 1},
 		"what was lost, by cause")
 	if err := m.addRows(probe); err != nil {
 		return nil, err

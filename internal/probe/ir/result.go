@@ -58,11 +58,16 @@ const (
 	StacksFull
 	// SwitchedOff runs ended at once because the budget was spent.
 	SwitchedOff
+	// Skipped runs did not begin: the program was running on that processor already, interrupted by what it was to see. The kernel counts
+	// these itself.
+	Skipped
 	Losses
+	// Counted is how many causes the programs count: those before Skipped.
+	Counted = Skipped
 )
 
 var lossNames = [Losses]string{
-	"read-failed", "keys-full", "events-limited", "events-full", "pairs-full", "pairs-missing", "stacks-full", "switched-off",
+	"read-failed", "keys-full", "events-limited", "events-full", "pairs-full", "pairs-missing", "stacks-full", "switched-off", "skipped",
 }
 
 func (l Loss) String() string {
