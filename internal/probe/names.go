@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/aeolus-ebpf/aeolus/internal/probe/ir"
@@ -24,7 +25,7 @@ func HookName(hook *ir.Hook) string {
 	return strings.Join(parts, " ")
 }
 
-// HookNames are those of all hooks, the starts of a pair first.
+// HookNames are those of all hooks, the starts of a pair first, each once.
 func (c *Compiled) HookNames() []string {
 	var names []string
 	if c.Resolved.Pair != nil {
@@ -35,7 +36,18 @@ func (c *Compiled) HookNames() []string {
 	for i := range c.Resolved.Hooks {
 		names = append(names, HookName(&c.Resolved.Hooks[i]))
 	}
-	return names
+	return distinct(names)
+}
+
+// distinct leaves out what was there before: both ends of a pair may be on one hook.
+func distinct(names []string) []string {
+	var out []string
+	for _, name := range names {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // Size is how many instructions and how many bytes of maps a probe has.
