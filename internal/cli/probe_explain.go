@@ -77,7 +77,7 @@ type explainer struct {
 func (e *explainer) write(w io.Writer) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s, compiled for %s\n", e.Name, table.Clean(e.kernel))
-	fmt.Fprintf(&text, "%s\n", e.faint(fmt.Sprintf("types %.12s · compilation %.12s · program %.12s · compiler %d", e.Types, e.Hash, e.Program, e.Compiler)))
+	fmt.Fprintf(&text, "%s\n", e.faint(fmt.Sprintf("types %.12s · probe %.12s · program %.12s · compiler %d", e.Types, e.Hash, e.Program, e.Compiler)))
 	sections := []struct {
 		title string
 		write func(io.Writer) error
@@ -108,17 +108,17 @@ func nanoseconds(n int64) table.Cell {
 }
 
 func (e *explainer) hooks(w io.Writer) error {
-	rows := table.New(table.Column{Name: "HOOK"}, table.Column{Name: "WHY"}, table.Column{Name: "A HIT COSTS", Right: true},
-		table.Column{Name: "A MATCH ADDS", Right: true}, table.Column{Name: "WRITTEN AS", Wide: true}, table.Column{Name: "HIT MEASURED ON", Wide: true})
+	rows := table.New(table.Column{Name: "HOOK"}, table.Column{Name: "A HIT", Right: true}, table.Column{Name: "A MATCH", Right: true},
+		table.Column{Name: "WHY"}, table.Column{Name: "WRITTEN AS", Wide: true}, table.Column{Name: "HIT MEASURED ON", Wide: true})
 	for _, h := range e.Hooks {
 		name := h.Hook
 		if h.Start {
 			name += " (start)"
 		}
-		rows.Row(table.Text(name), table.Text(h.Why), nanoseconds(h.HitNs), nanoseconds(int64(h.CostNs)), table.Text(h.Written), table.Text(h.Measured))
+		rows.Row(table.Text(name), nanoseconds(h.HitNs), nanoseconds(int64(h.CostNs)), table.Text(h.Why), table.Text(h.Written), table.Text(h.Measured))
 		for _, other := range h.Instead {
-			rows.Row(table.Cell{Text: "  not " + other.Hook, Tone: table.Faint}, table.Cell{Text: other.Why, Tone: table.Faint}, nanoseconds(other.HitNs),
-				table.Cell{}, table.Cell{}, table.Text(other.Measured))
+			rows.Row(table.Cell{Text: "  not " + other.Hook, Tone: table.Faint}, nanoseconds(other.HitNs), table.Cell{},
+				table.Cell{Text: other.Why, Tone: table.Faint}, table.Cell{}, table.Text(other.Measured))
 		}
 	}
 	return rows.Write(w, e.style)

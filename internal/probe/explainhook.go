@@ -80,9 +80,9 @@ func writtenName(hook *spec.Hook) string {
 func why(hook *ir.Hook, written string) string {
 	if slices.Contains(automatic[:], written) {
 		if len(hook.Alternatives) == 0 {
-			return "the only one that sees this here"
+			return "the only one here"
 		}
-		return "the cheapest that sees this here"
+		return "the cheapest one here"
 	}
 	for i, kinds := range equivalents {
 		if cheapest := cost.Cheapest(kinds...); slices.Contains(kinds, hook.Kind) && cheapest != hook.Kind {

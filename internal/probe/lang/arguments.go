@@ -240,7 +240,7 @@ func (c *compiler) packetHook(s *site) *Problem {
 func (c *compiler) record(s *site) *Problem {
 	category, name, ok := strings.Cut(s.hook.Target, "/")
 	if !ok {
-		return &Problem{Message: "a tracepoint is written with its category", Hint: "for instance sock/inet_sock_set_state"}
+		return &Problem{Message: "its category is missing", Hint: "for instance sock/inet_sock_set_state"}
 	}
 	if c.target.Formats != nil {
 		if format, err := c.target.Formats(category, name); err == nil && format != nil {
