@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/aeolus-ebpf/aeolus/internal/settings"
+	"github.com/aeolus-ebpf/aeolus/internal/table"
 )
 
 // The exit codes.
@@ -58,13 +59,22 @@ func exitCode(ctx context.Context, p Params, err error) int {
 	case errors.Is(err, errSilent):
 		return exitFailure
 	case errors.As(err, &usage):
-		fmt.Fprintf(p.Err, "aeolus: %s\n", err)
+		fmt.Fprintf(p.Err, "aeolus: %s\n", sayable(err.Error()))
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
 	}
-	fmt.Fprintf(p.Err, "aeolus: %s\n", err)
+	fmt.Fprintf(p.Err, "aeolus: %s\n", sayable(err.Error()))
 	return exitFailure
+}
+
+// sayable escapes what commands a terminal: messages quote names of files and of what others run.
+func sayable(message string) string {
+	lines := strings.Split(message, "\n")
+	for i, line := range lines {
+		lines[i] = table.Clean(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // flagProblem turns the flag parser's errors into usage errors with a suggestion.

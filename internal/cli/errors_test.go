@@ -28,6 +28,8 @@ func TestExitCode(t *testing.T) {
 		{"usage", t.Context(), usagef("what is %s", "that"), exitUsage, "aeolus: what is that\n"},
 		{"failure", t.Context(), errors.New("opening x: gone"), exitFailure, "aeolus: opening x: gone\n"},
 		{"hint", t.Context(), hint(errors.New("opening x: gone"), "try y"), exitFailure, "aeolus: opening x: gone (try y)\n"},
+		{"a name that commands a terminal", t.Context(), usagef("no %s", "a\x1b[31m\nb"), exitUsage, "aeolus: no a\\x1b[31m\nb\n"},
+		{"a file that commands a terminal", t.Context(), errors.New("opening \u009b31m"), exitFailure, "aeolus: opening \\x9b31m\n"},
 		{"said", t.Context(), errSilent, exitFailure, ""},
 		{"broken pipe", t.Context(), fmt.Errorf("x: %w", &os.PathError{Op: "write", Err: syscall.EPIPE}), exitOK, ""},
 		{"interrupted", cancelled, fmt.Errorf("asking: %w", context.Canceled), exitInterrupted, ""},
