@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/aeolus-ebpf/aeolus/internal/probe/ir"
+	"github.com/aeolus-ebpf/aeolus/internal/probe/spec"
 )
 
 // hookNames say which names each kind of hook has.
@@ -36,6 +37,8 @@ var hookNames = []struct {
 func TestReference_saysWhatIsThere(t *testing.T) {
 	introduction, err := os.ReadFile(filepath.Join("testdata", "reference.txt"))
 	require.NoError(t, err)
+	require.Contains(t, string(introduction), fmt.Sprintf("a probe %d hooks, %d keys, %d measures, %d emitted values and %d that a start keeps",
+		spec.MostHooks, spec.MostBy, spec.MostMeasures, spec.MostEmit, spec.MostKeep))
 	text, credit, _ := strings.Cut(string(introduction), "## Credit\n")
 	var page strings.Builder
 	page.WriteString(text)
@@ -77,12 +80,16 @@ func namesPage(t *testing.T, page *strings.Builder) {
 		"\n| constants that are the same on all kernels | |\n|---|---|\n")
 	families := map[string][]string{}
 	for _, name := range keys(abi) {
-		families[abi[name].enum] = append(families[abi[name].enum], name)
+		family := cmp.Or(abi[name].enum, "error")
+		if abi[name].enum == "" && strings.HasPrefix(name, "TCP_") {
+			family = "tcp_flag"
+		}
+		families[family] = append(families[family], name)
 	}
 	for _, family := range keys(families) {
 		names := families[family]
 		slices.SortFunc(names, func(a, b string) int { return cmp.Compare(abi[a].value, abi[b].value) })
-		fmt.Fprintf(page, "| %s | `%s` |\n", cmp.Or(strings.ReplaceAll(family, "_", " "), "others"), strings.Join(names, "`, `"))
+		fmt.Fprintf(page, "| %s | `%s` |\n", strings.ReplaceAll(family, "_", " "), strings.Join(names, "`, `"))
 	}
 	page.WriteString("\n")
 }
