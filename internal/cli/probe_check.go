@@ -76,8 +76,10 @@ func (a *app) checkProbes(ctx context.Context, documents []probeDocument, kernel
 
 func checkProbe(document probeDocument, target probe.Target) checked {
 	compiled, err := probe.Compile(document.text, target)
-	c := checked{File: document.name, OK: err == nil, Diagnostics: probe.Diagnose(document.text, err), document: document, compiled: compiled}
-	if c.OK {
+	c := checked{File: document.name, OK: err == nil, document: document, compiled: compiled}
+	if !c.OK {
+		c.document, c.Diagnostics = document.problems(target, err)
+	} else {
 		c.Name, c.Hash, c.Program, c.Diagnostics = compiled.Written.Name, compiled.Hash, compiled.Object.Hash, []probe.Diagnostic{}
 	}
 	return c

@@ -92,7 +92,7 @@ func TestProbeCheck_typed(t *testing.T) {
 func TestProbe_usage(t *testing.T) {
 	file := question(t, answerable)
 	for want, args := range map[string][]string{
-		"aeolus probe check takes a file or the flags that describe a probe, not both":                                                          {"check", file, "--by", "comm"},
+		"aeolus probe check takes a file or --by, not both: what a file asks is changed in the file; with one go --scope, --sample, --entries, --cpu, --memory, --events, --ttl": {"check", file, "--ttl", "1m", "--by", "comm"},
 		"aeolus probe explain takes one probe, got 2 files":                                                                                     {"explain", file, file},
 		"--scope checkout: expected a name and a value, such as workload=checkout":                                                              {"check", "--scope", "checkout"},
 		"unknown flag --hoook (did you mean --hook?)":                                                                                           {"check", "--hoook", "x"},
@@ -104,6 +104,20 @@ func TestProbe_usage(t *testing.T) {
 	}
 	require.Contains(t, run(t, nil, "probe", "check", filepath.Join(t.TempDir(), "none.yaml")).err, "no such file")
 	require.Contains(t, run(t, nil, "probe", "check", file, "--btf", file).err, "reading a kernel's types from")
+}
+
+// TestProbe_bounds: how far a file goes is said by flags, and what is wrong with either is said of that one.
+func TestProbe_bounds(t *testing.T) {
+	file := question(t, answerable)
+	got := run(t, nil, "probe", "explain", file, "--btf", cutTypes, "--ttl", "1h", "--scope", "workload=checkout", "--entries", "10")
+	require.Equal(t, exitOK, got.code, got.err)
+	require.Contains(t, got.out, "ends by itself after 1 h")
+	require.Contains(t, got.out, "owners in scope")
+	got = run(t, nil, "probe", "check", file, "--btf", cutTypes, "--ttl", "soon")
+	require.Equal(t, exitFailure, got.code)
+	require.True(t, strings.HasPrefix(got.out, "command line: --ttl: "), got.out)
+	wrong := question(t, strings.Replace(answerable, "TCP_ESTABLISHED", "TCP_ESTABLISHD", 1))
+	require.Equal(t, run(t, nil, "probe", "check", wrong, "--btf", cutTypes).out, run(t, nil, "probe", "check", wrong, "--btf", cutTypes, "--ttl", "1m").out)
 }
 
 func TestProbeExplain(t *testing.T) {

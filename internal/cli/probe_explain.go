@@ -49,7 +49,7 @@ func (a *app) explainProbe(ctx context.Context, document probeDocument, kernel *
 	}
 	compiled, err := probe.Compile(document.text, target)
 	if err != nil {
-		return a.refuseProbe(document, err)
+		return a.refuseProbe(document, target, err)
 	}
 	explained := probe.Explain(compiled, &target)
 	if f.machine() {
@@ -60,8 +60,9 @@ func (a *app) explainProbe(ctx context.Context, document probeDocument, kernel *
 }
 
 // refuseProbe says on the error stream why a probe cannot be compiled.
-func (a *app) refuseProbe(document probeDocument, err error) error {
-	if wrote := a.writeProblems(a.Err, document, probe.Diagnose(document.text, err)); wrote != nil {
+func (a *app) refuseProbe(document probeDocument, target probe.Target, err error) error {
+	document, problems := document.problems(target, err)
+	if wrote := a.writeProblems(a.Err, document, problems); wrote != nil {
 		return wrote
 	}
 	return errSilent

@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +67,7 @@ func (a *app) testProbe(ctx context.Context, document probeDocument, how replayi
 	}
 	compiled, err := probe.Compile(document.text, target)
 	if err != nil {
-		return a.refuseProbe(document, err)
+		return a.refuseProbe(document, target, err)
 	}
 	file, err := os.Open(filepath.Clean(how.record))
 	if err != nil {
@@ -165,25 +164,13 @@ func (r *replayed) show(recording *interp.Recording) error {
 // snapshot is what a probe that ran would have told, with the most first.
 func (r *replayed) snapshot() proberun.Snapshot {
 	snapshot := proberun.Snapshot{Since: r.instant(r.first), Time: r.instant(r.last)}
+	snapshot.Rows, snapshot.Other = r.replay.Machine.Top()
+	snapshot.Keys = len(r.replay.Machine.Rows())
 	for _, row := range r.replay.Machine.Rows() {
 		if len(row.Keys) == 0 && len(r.resolved.Keys) > 0 {
-			snapshot.Other = &row
-			continue
+			snapshot.Keys-- // what found no room
 		}
-		snapshot.Rows = append(snapshot.Rows, row)
 	}
-	by, most := 0, len(snapshot.Rows)
-	if top := r.resolved.Top; top != nil {
-		by, most = top.Measure, min(top.K, most)
-	}
-	if by < len(r.resolved.Measures) {
-		m := &r.resolved.Measures[by]
-		slices.SortStableFunc(snapshot.Rows, func(a, b ir.Row) int {
-			return cmp.Compare(proberun.Weight(m, &b.Measures[by]), proberun.Weight(m, &a.Measures[by]))
-		})
-	}
-	snapshot.Keys = len(snapshot.Rows)
-	snapshot.Rows = snapshot.Rows[:most]
 	return snapshot
 }
 

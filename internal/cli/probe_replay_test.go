@@ -49,6 +49,18 @@ func TestProbeTest(t *testing.T) {
 		{"read-failed": 0, "keys-full": 0, "events-limited": 0, "events-full": 0, "pairs-full": 0, "pairs-missing": 0, "stacks-full": 0, "switched-off": 0, "skipped": 0}}`, lines[3])
 }
 
+// TestProbeTest_top: the rows with the most are shown as a probe that runs shows them, and the others as one.
+func TestProbeTest_top(t *testing.T) {
+	recording := recorded(t, [2]int{7, 2}, [2]int{2, 1}, [2]int{3, 1}, [2]int{2, 1}, [2]int{1, 7}, [2]int{2, 1}, [2]int{1, 7})
+	file := question(t, "  hook: {event: inet_sock_set_state}\n  by: {from: oldstate}\n  measure: {n: count()}\n  top: {k: 2, by: n}\n")
+	got := run(t, nil, "probe", "test", file, "--record", recording, "--btf", cutTypes)
+	require.Equal(t, exitOK, got.code, got.err)
+	require.Equal(t, []string{"FROM N", "TCP_SYN_SENT 3", "TCP_ESTABLISHED 2", "(other) 2", ""}, squeezed(got.out))
+	lines := strings.Split(strings.TrimSpace(run(t, nil, "probe", "test", file, "--record", recording, "--btf", cutTypes, "-o", "json").out), "\n")
+	require.Len(t, lines, 4)
+	require.Contains(t, lines[2], `"other":true`)
+}
+
 // squeezed are lines with single blanks.
 func squeezed(text string) []string {
 	lines := strings.Split(text, "\n")

@@ -34,7 +34,8 @@ func (a *app) probeRunCommand() *cobra.Command {
 		Short: "Ask the kernel, and show the answers as they come",
 		Long: `Compiles a probe for this kernel, loads it, and shows what it finds: a table that is brought up to date in place, with the
 most first, and a line for each event. Ctrl-C takes it out of the kernel, and shows the table for the last time together with what was
-lost, by cause. Whatever happens to the command, nothing stays in the kernel.
+lost, by cause. Whatever happens to the command, nothing stays in the kernel. What a file asks is changed in the file; how far it goes
+is changed by --scope and the bounds below, which stand in place of what the file says.
 
 With -o json each line is an object: "event" for each event; "row" for each row at the end, and each time that --every says; "end"
 for how it ended, what it cost and what was lost. Times are in nanoseconds and sizes in bytes there.`,
@@ -42,6 +43,7 @@ for how it ended, what it cost and what was lost. Times are in nanoseconds and s
   sudo aeolus probe run --hook event:tcp_retransmit_skb --by 'sock(sk).daddr' --measure 'count()'
   sudo aeolus probe run -e 'tcp(sk).srtt > duration("50ms")' --hook event:tcp_probe --emit 'sock(sk).daddr' --count 10
   sudo aeolus probe run --hook call:tcp_sendmsg --measure 'sizes=histogram(size)' --scope workload=checkout --for 10s
+  sudo aeolus probe run slow-handshakes.yaml --scope workload=checkout --ttl 1h --cpu 2%
   sudo aeolus probe run slow-handshakes.yaml -o json --every 1s`,
 		Args: cobra.MaximumNArgs(1),
 	}
@@ -82,7 +84,7 @@ func (r *probeRunning) run(cmd *cobra.Command, args []string) error {
 	}
 	compiled, err := probe.Compile(document.text, target)
 	if err != nil {
-		if problems := probe.Diagnose(document.text, err); len(problems) > 0 {
+		if document, problems := document.problems(target, err); len(problems) > 0 {
 			if err := r.writeProblems(r.Err, document, problems); err != nil {
 				return err
 			}
