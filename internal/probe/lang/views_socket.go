@@ -18,7 +18,7 @@ var socketPointerView = &view{
 		{name: "state", text: "self.skc_state", enum: "tcp_state", about: "TCP_ESTABLISHED, TCP_LISTEN, …; other protocols use some of them"},
 		{name: "saddr", text: addressOf("self.skc_rcv_saddr", "self.skc_v6_rcv_saddr"), about: "the local address"},
 		{name: "daddr", text: addressOf("self.skc_daddr", "self.skc_v6_daddr"), about: "the peer's address"},
-		{name: "sport", text: "self.skc_num", hint: ir.Port, about: "the local port"},
+		{name: "sport", text: localPort, hint: ir.Port, about: "the local port; also of a socket that has given it back, as closed ones do"},
 		{name: "dport", text: "self.skc_dport", hint: ir.Port, about: "the peer's port"},
 		{name: "netns", text: "self.skc_net.net.ns.inum", about: "the network namespace's number, as lsns shows it"},
 		{name: "cookie", text: "self.skc_cookie.counter", about: "the socket's own number; 0 until somebody asked for it"},
@@ -50,6 +50,11 @@ func addressOf(v4, v6 string) string {
 	return "has(" + v6 + ") ? (self.skc_family == AF_INET ? ip(" + v4 + ") : guard(self.skc_family == AF_INET6, ip(" + v6 + ")))" +
 		" : guard(self.skc_family == AF_INET, ip(" + v4 + "))"
 }
+
+// localPort is 0 in skc_num once the kernel has given the port back, as it does where a connection closes that did not ask for one;
+// whole sockets of the internet still say in inet_sport which one it was.
+const localPort = "self.skc_num != 0 || self.skc_family != AF_INET && self.skc_family != AF_INET6 || !(" + fullSocket + ")" +
+	" ? self.skc_num : cast(inet_sock, self).inet_sport"
 
 // socketCgroup is a whole socket's v2 cgroup; before 5.15 it is in a word that v1 controllers use as well.
 const socketCgroup = `(has(cast(sock, self).sk_cgrp_data.cgroup) ? full(self).sk_cgrp_data.cgroup
