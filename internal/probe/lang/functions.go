@@ -25,6 +25,7 @@ func functionTable() []function {
 		{documented{"cidr('10.0.0.0/8')", "range", "for x in cidr('…'), the same as cidr('…').containsIP(x)"}, 1, 1, (*checker).cidr},
 		{documented{"mac('02:00:00:00:00:01')", "mac", "a hardware address; also of six bytes: mac(x)"}, 1, 1, (*checker).mac},
 		{documented{"duration('50ms')", "duration", "ns, us, ms, s, m, h, also together: '1m30s'"}, 1, 1, (*checker).duration},
+		{documented{"enum('tcp_ca_state', x)", "as x", "the same number, shown by the names of one of the kernel's enumerations, or of the families of constants above"}, 2, 2, (*checker).enum},
 		{documented{"size(x)", "int", "bytes of a text before its end, of bytes, elements of an array"}, 1, 1, (*checker).size},
 		{documented{"string(p)", "string", "the kernel's text at a pointer to characters, 63 bytes of it; string(p, n) takes n-1"}, 1, 2, (*checker).kernelText},
 		{documented{"ustring(p)", "string", "the running process' text at an address, 63 bytes of it; ustring(p, n) takes n-1; raw"}, 1, 2, (*checker).userText},

@@ -9,6 +9,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 
 	"github.com/aeolus-ebpf/aeolus/internal/probe/ir"
+	"github.com/aeolus-ebpf/aeolus/internal/probe/spec"
 	"github.com/aeolus-ebpf/aeolus/internal/probe/types"
 )
 
@@ -87,6 +88,7 @@ var builtins = []documented{
 	{"comm", "string", "the running thread's name, at most 15 bytes"},
 	{"task", "view", "the running thread"},
 	{"owner", "uint", "who holds the hook's socket, or else the running process; shown as a workload"},
+	{"hook", "string", "what this hook is on, as the probe names it: tells several hooks of one probe apart"},
 	{"elapsed", "duration", "in the end of a pair: the time since its start"},
 }
 
@@ -118,6 +120,8 @@ func (c *checker) builtin(e ast.Expr, name string) (v value, known bool, problem
 		v, problem = c.currentTask(e)
 	case "owner":
 		v, problem = c.owner(e)
+	case "hook":
+		v = c.hookName(e)
 	case "elapsed":
 		v, problem = c.elapsed(e)
 	default:
@@ -143,6 +147,29 @@ func (c *checker) taskPointer(e ast.Expr) (value, *Problem) {
 	kind := c.site.hook.Kind
 	typ := ir.Type{Kind: ir.Pointer, Struct: "task_struct", Direct: kind != ir.TCX && kind != ir.Cgroup}
 	return value{expr: c.make(e, ir.Expr{Op: ir.OpTask, Type: typ}), kernel: t}, nil
+}
+
+// hookName is what the hook is on. At all hooks of a probe it is as long as the longest, so that it can be a column.
+func (c *checker) hookName(e ast.Expr) value {
+	size := 1
+	for _, hooks := range [][]spec.Hook{c.written.Hooks, c.startHooks()} {
+		for i := range hooks {
+			size = max(size, len(hookWord(hooks[i].Target, hooks[i].Direction)))
+		}
+	}
+	name := make([]byte, min(size, wideLimit))
+	copy(name, hookWord(c.site.hook.Target, c.site.hook.Direction))
+	return c.wide(e, ir.Text, name)
+}
+
+// hookWord is a hook's target; a hook of an interface has a direction alone.
+func hookWord(target, direction string) string { return cmp.Or(target, direction) }
+
+func (c *compiler) startHooks() []spec.Hook {
+	if c.written.Pair == nil {
+		return nil
+	}
+	return c.written.Pair.Starts
 }
 
 // elapsed is the time since the start of a pair.

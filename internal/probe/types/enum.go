@@ -2,7 +2,10 @@
 
 package types
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Enumerator is one name of an enumeration.
 type Enumerator struct {
@@ -65,6 +68,30 @@ func (k *Kernel) enumeratorAt(id uint32, r *record, i int) Enumerator {
 		e.Value = int64(r.word(first))
 	}
 	return e
+}
+
+// Enumeration is the enumeration of a name, which has enumerators.
+func (k *Kernel) Enumeration(name string) (Type, bool) {
+	id, ok := k.find(name, 1<<kindEnum|1<<kindEnum64)
+	if !ok || k.blob.at(id).length == 0 {
+		return Type{}, false
+	}
+	return k.resolve(id), true
+}
+
+// Enumerations are the names of all enumerations. It looks at everything: it is for messages.
+func (k *Kernel) Enumerations() []string {
+	var names []string
+	for _, id := range k.enums() {
+		if name := k.blob.text(k.blob.names[id]); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (k *Kernel) enums() []uint32 {
+	return slices.Concat(k.blob.kinds[kindEnum], k.blob.kinds[kindEnum64])
 }
 
 // Enumerators are all names of an enumeration.
