@@ -4,7 +4,6 @@ package lang
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/aeolus-ebpf/aeolus/internal/probe/ir"
 	"github.com/aeolus-ebpf/aeolus/internal/probe/spec"
@@ -86,10 +85,7 @@ func (c *compiler) columns(named []spec.Named, sites []*site, put func(*site, *i
 	taken := map[string]bool{}
 	for i := range named {
 		n := &named[i]
-		field := ir.Field{Name: n.Name}
-		if field.Name == "" {
-			field.Name = strings.Join(strings.Fields(n.Text), " ")
-		}
+		field := ir.Field{Name: c.columnName(n)}
 		t := c.text(n.Expression)
 		if t == nil {
 			continue
