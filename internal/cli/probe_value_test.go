@@ -19,10 +19,12 @@ import (
 
 func TestProbeValues(t *testing.T) {
 	names := &probeNames{
-		enums:  map[string]ir.Enum{"state": {Name: "state", Values: map[int64]string{1: "TCP_ESTABLISHED", -1: "NONE"}}},
-		owner:  func(n uint64) string { return map[uint64]string{1<<56 | 7: "checkout"}[n] },
-		symbol: func(n uint64) string { return map[uint64]string{1: "bpf_prog_1", 2: "tcp_connect", 3: "bpf_prog_odd"}[n] },
-		stack:  func(n uint64) []uint64 { return map[uint64][]uint64{5: {1, 2, 3}}[n] },
+		enums: map[string]ir.Enum{"state": {Name: "state", Values: map[int64]string{1: "TCP_ESTABLISHED", -1: "NONE"}}},
+		owner: func(n uint64) string { return map[uint64]string{1<<56 | 7: "checkout"}[n] },
+		symbol: func(n uint64) string {
+			return map[uint64]string{1: "bpf_prog_1", 2: "tcp_connect", 3: "bpf_prog_odd"}[n]
+		},
+		stack: func(n uint64) []uint64 { return map[uint64][]uint64{5: {1, 2, 3}}[n] },
 	}
 	address := make([]byte, 16)
 	copy(address[10:], []byte{0xff, 0xff, 10, 0, 0, 7})
@@ -172,4 +174,19 @@ func TestQuantileAndSpark(t *testing.T) {
 	require.Empty(t, spark(nil, 4))
 	require.Equal(t, "▏", bar(0.0001, 10))
 	require.Equal(t, "█████", bar(0.5, 10))
+}
+
+// TestWalkedRate: what one walk has found is compared with no other walk.
+func TestWalkedRate(t *testing.T) {
+	p := &ir.Probe{Measures: []ir.Measure{{Name: "seen", Kind: ir.Rate, Type: ir.Type{Kind: ir.Uint}}}}
+	rows := probeTable{probe: p, names: &probeNames{}}
+	at := time.Unix(100, 0)
+	of := func(n uint64, at time.Time) *proberun.Snapshot {
+		return &proberun.Snapshot{Time: at, Since: at.Add(-2 * time.Second), Walked: true, Rows: []ir.Row{{Measures: []ir.Measured{{Number: n}}}}}
+	}
+	for _, earlier := range []*proberun.Snapshot{nil, of(9, at), of(9, at.Add(-time.Second))} {
+		var text bytes.Buffer
+		require.NoError(t, rows.table(of(6, at), earlier, 1).Write(&text, table.Style{}))
+		require.Contains(t, text.String(), "3/s")
+	}
 }

@@ -109,7 +109,7 @@ func (m *mapping) addRows(probe *ir.Probe) error {
 	if len(probe.Measures) == 0 {
 		return nil
 	}
-	value := max(8, uint32(measureOffset(probe.Measures, len(probe.Measures)))+7&^7)
+	value := max(8, (uint32(measureOffset(probe.Measures, len(probe.Measures)))+7)&^7)
 	if value > maxValue {
 		return fmt.Errorf("making maps: %w: the measures of a key take %d bytes of at most %d: lower the precision of distinct() or use fewer histograms",
 			ErrBounds, value, maxValue)

@@ -12,7 +12,7 @@ var opNames = [opEnd]string{
 	OpElapsed: "elapsed", OpKept: "kept", OpStack: "stack", OpUserStack: "ustack",
 	OpNot: "not", OpNegate: "negate", OpInvert: "invert", OpConvert: "convert", OpNarrow: "narrow", OpSwap: "swap", OpLog2: "log2",
 	OpLength: "length",
-	OpAdd: "add", OpSub: "sub", OpMul: "mul", OpDiv: "div", OpMod: "mod", OpBitAnd: "bitand", OpBitOr: "bitor", OpBitXor: "bitxor",
+	OpAdd:    "add", OpSub: "sub", OpMul: "mul", OpDiv: "div", OpMod: "mod", OpBitAnd: "bitand", OpBitOr: "bitor", OpBitXor: "bitxor",
 	OpShl: "shl", OpShr: "shr",
 	OpEq: "eq", OpNe: "ne", OpLt: "lt", OpLe: "le", OpGt: "gt", OpGe: "ge",
 	OpPrefix: "prefix", OpWithin: "within", OpOneOf: "oneof", OpScoped: "scoped",
