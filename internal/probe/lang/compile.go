@@ -57,7 +57,11 @@ func (c *compiler) compile() {
 	if c.written.Pair != nil {
 		c.starts = c.sites(c.written.Pair.Starts, "spec.pair.start")
 	}
-	c.ends = c.sites(c.written.Hooks, "spec.hooks")
+	field := "spec.hooks"
+	if len(c.written.Hooks) == 1 {
+		field = "spec.hook"
+	}
+	c.ends = c.sites(c.written.Hooks, field)
 	if len(c.problems) > 0 {
 		return
 	}

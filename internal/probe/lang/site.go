@@ -134,10 +134,24 @@ func (c *compiler) site(h *spec.Hook, field string) *site {
 
 const cannot = "this machine cannot have such a hook"
 
+// possible are the hooks that this machine can have.
+func (c *compiler) possible() string {
+	var names []string
+	for kind := ir.BTFTracepoint; kind <= ir.Iterator; kind++ {
+		if c.target.supports(kind) {
+			names = append(names, kindNames[kind])
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "it can have " + strings.Join(names, ", ")
+}
+
 // try resolves a hook to a kind.
 func (c *compiler) try(kind ir.HookKind, h *spec.Hook) (*site, *Problem) {
 	if !c.target.supports(kind) {
-		return nil, &Problem{Message: cannot, Hint: "aeolus probe explain tells what it can"}
+		return nil, &Problem{Message: cannot, Hint: c.possible()}
 	}
 	s := &site{hook: ir.Hook{
 		Kind: kind, Target: h.Target, Direction: h.Direction, Path: h.Path, Interface: h.Interface, Every: h.Every,

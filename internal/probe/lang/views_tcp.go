@@ -48,7 +48,7 @@ var tcpView = &view{
 		{name: "rcv_wnd", text: "self.rcv_wnd", hint: ir.Size, about: "what this side has room for"},
 		{name: "bytes_sent", text: "self.bytes_sent", hint: ir.Size, about: "bytes sent, with those sent again"},
 		{name: "bytes_acked", text: "self.bytes_acked", hint: ir.Size, about: "bytes that the peer has acknowledged; SYN and FIN count"},
-		{name: "bytes_received", text: "self.bytes_received", hint: ir.Size, about: "bytes received in order"},
+		{name: "bytes_received", text: "self.bytes_received", hint: ir.Size, about: "bytes received in order; the peer's FIN counts"},
 		{name: "segs_out", text: "self.segs_out", about: "segments sent"},
 		{name: "segs_in", text: "self.segs_in", about: "segments received"},
 		{name: "data_segs_out", text: "self.data_segs_out", about: "segments with data sent"},
