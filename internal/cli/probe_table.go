@@ -50,11 +50,15 @@ func (t *probeTable) columns() []table.Column {
 	return columns
 }
 
-// table makes a table of a snapshot. Rates are over the time since the earlier one; all that there was is before a nil.
+// table makes a table of a snapshot. Rates are over the time since the earlier one; all that there was is before a nil, and before
+// what one walk has found.
 func (t *probeTable) table(now, earlier *proberun.Snapshot, rows int) *table.Table {
 	made := table.New(t.columns()...)
 	before := map[string]*ir.Row{}
 	over := now.Time.Sub(now.Since)
+	if now.Walked {
+		earlier = nil
+	}
 	if earlier != nil {
 		over = now.Time.Sub(earlier.Time)
 		for i := range earlier.Rows {

@@ -92,14 +92,14 @@ func (p *Probe) round(ctx context.Context) error {
 func (p *Probe) lastRound() (Snapshot, []entry, *ir.Row) {
 	last := &p.rounds.last
 	if last.at.IsZero() {
-		return Snapshot{Time: time.Now(), Since: p.since}, nil, nil
+		return Snapshot{Time: time.Now(), Since: p.since, Walked: true}, nil, nil
 	}
 	var other *ir.Row
 	if last.other != nil {
 		copied := clone(*last.other)
 		other = &copied
 	}
-	return Snapshot{Time: last.at, Since: last.at.Add(-p.rounds.every)}, last.entries, other
+	return Snapshot{Time: last.at, Since: last.at.Add(-p.rounds.every), Walked: true}, last.entries, other
 }
 
 // empty takes everything out of a map.

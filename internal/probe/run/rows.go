@@ -18,6 +18,8 @@ type Snapshot struct {
 	Time time.Time
 	// Since is when the probe began to count; for walks, one interval before Time.
 	Since time.Time
+	// Walked tells that this is what one walk has found: it does not continue what earlier ones have.
+	Walked bool
 	// Rows are those with the most first: by the measure that Top asks for, else by the first one. With Top they are at most K.
 	Rows []ir.Row
 	// Other is what found no room, or was left out of the top: without keys; nil where there is none.
