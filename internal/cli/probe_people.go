@@ -103,7 +103,7 @@ func (l *lazySymbols) name(address uint64) string {
 	l.once.Do(func() {
 		var err error
 		if l.all, err = proberun.LoadSymbols(); err != nil {
-			l.a.note("kernel addresses stay numbers: %v", err)
+			l.a.note("functions of the kernel have no names: %v", err)
 		}
 	})
 	return l.all.Name(address)

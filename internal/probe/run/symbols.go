@@ -139,11 +139,15 @@ func (s *Symbols) Find(address uint64) (name string, offset uint64, ok bool) {
 	return string(s.names[s.starts[at]:s.starts[at+1]]), address - s.addresses[at], true
 }
 
-// Name is the function that an address lies in, or the address where there is none.
+// noSymbol stands for an address that lies in no function that is known.
+const noSymbol = "unknown"
+
+// Name is the function that an address lies in. An address that lies in none is not told: it may be that of data, which is
+// only for those who may see raw members.
 func (s *Symbols) Name(address uint64) string {
 	name, _, ok := s.Find(address)
 	if !ok {
-		return fmt.Sprintf("%#x", address)
+		return noSymbol
 	}
 	return name
 }
