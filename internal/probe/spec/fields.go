@@ -44,7 +44,7 @@ func body(labels *shape) *shape {
 			{name: "hook", about: "Where in the kernel to look.", shape: hook, examples: []any{"{event: inet_sock_set_state}"}},
 			{name: "hooks", about: "Several places, each of which must know the names that the expressions use.", shape: hooks},
 			{name: "pair", about: "A start, which the hooks are the end of: then start.NAME and elapsed are known.", shape: pairShape(hook, hooks)},
-			{name: "where", about: "What must hold, a CEL expression that is true or false. What cannot be read does not hold.", shape: expression(),
+			{name: "where", about: "What must hold, a CEL expression that is true or false. Where something cannot be read, the run ends without a match, inside a negation too.", shape: expression(),
 				examples: []any{"newstate == TCP_ESTABLISHED"}},
 			{name: "by", about: "Which rows to count apart: expressions, or names with expressions.", shape: columns(MostBy), examples: []any{"[sock(sk).daddr, sock(sk).dport]"}},
 			{name: "measure", about: "What to keep for each row: count(), sum(x), min(x), max(x), avg(x), histogram(x), histogram(x, [bounds]), distinct(x), rate() or rate(x).",
